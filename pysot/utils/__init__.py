@@ -1,0 +1,20 @@
+"""Small things every part of pysot may use: errors, the registry, seeding. Imports nothing of pysot."""
+
+from pysot.utils.errors import (
+    CheckpointError,
+    ConfigError,
+    DownloadError,
+    InputError,
+    PysotError,
+)
+from pysot.utils.registry import Registry, nearest_name
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DownloadError",
+    "InputError",
+    "PysotError",
+    "Registry",
+    "nearest_name",
+]
