@@ -1,0 +1,6 @@
+"""Tensor operations of Siamese tracking: cross-correlation. Imports torch alone; Triton only when it is used."""
+
+from pysot.ops.reference import xcorr_depthwise_reference, xcorr_reference
+from pysot.ops.xcorr import xcorr, xcorr_depthwise
+
+__all__ = ["xcorr", "xcorr_depthwise", "xcorr_depthwise_reference", "xcorr_reference"]
