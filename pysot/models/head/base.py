@@ -1,0 +1,52 @@
+"""What every head has in common: it encodes a template once, then compares it with any number of search regions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from pysot.utils import ConfigError, Registry
+
+HEADS: Registry[type[Head]] = Registry("head (RPN.TYPE)")
+
+# What a head keeps of a template: tensors whose first dimension is the target.
+Kernels = tuple[Tensor, ...]
+
+
+class Head(nn.Module):
+    """Compares template and search features of one or several levels.
+
+    ``encode`` does the template's share of the work, once per target; ``forward`` the search region's, every frame.
+    """
+
+    def encode(self, levels: Sequence[Tensor]) -> Kernels:
+        """Return the kernels of template features, levels of (B, C_i, h, w)."""
+        raise NotImplementedError
+
+    def forward(self, kernels: Kernels, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+        """Return the score map and, where the head has one, the box map.
+
+        Args:
+            kernels: From `encode`; first dimension B_t, the number of targets.
+            levels: Search features, (B_x, C_i, H, W) each. B_t and B_x may differ: see `pysot.ops.xcorr`.
+
+        Returns:
+            cls (B, 2k or 1, S, S) logits and loc (B, 4k, S, S), or None.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def from_channels(cls, channels: Sequence[int], **kwargs: object) -> Head:
+        """Build the head for levels of the given channel counts, with the remaining keys of RPN.KWARGS."""
+        raise NotImplementedError
+
+
+def only_level(head: str, channels: Sequence[int]) -> int:
+    """Return the channels of the single level, or raise a ConfigError that points to MultiRPN."""
+    if len(channels) != 1:
+        raise ConfigError(
+            f"RPN.TYPE {head} takes one level, the backbone gives {len(channels)}; "
+            f"use one entry in BACKBONE.KWARGS.used_layers, or RPN.TYPE MultiRPN"
+        )
+    return channels[0]

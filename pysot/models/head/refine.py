@@ -1,0 +1,91 @@
+"""SiamMask's refinement: a mask of one cell, sharpened with the search region's early features.
+
+Source: SiamMask, section 3.2 and appendix A; layout of the public checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from pysot.utils import ConfigError, Registry
+
+REFINERS: Registry[type[Refine]] = Registry("mask refinement (REFINE.TYPE)")
+
+# For each early feature map, finest first: side of the window, cells per cell of the score map, zero padding.
+_WINDOWS = ((61, 4, 16), (31, 2, 8), (15, 1, 4))
+_MASK_SIZE = 127
+
+
+@REFINERS.register("Refine")
+class Refine(nn.Module):
+    """Merges the correlation at a cell with windows of three early feature maps, coarse to fine.
+
+    Args:
+        correlation_channels: Channels of the mask head's correlation.
+        feature_channels: Channels of the early maps of stride 2, 4 and 8.
+    """
+
+    mask_size = _MASK_SIZE
+
+    def __init__(self, correlation_channels: int, feature_channels: Sequence[int]) -> None:
+        super().__init__()
+        if len(feature_channels) != len(_WINDOWS):
+            raise ConfigError(
+                f"REFINE needs three feature maps of stride 2, 4 and 8 before the head's, got {len(feature_channels)} "
+                f"(BACKBONE.KWARGS.used_layers)"
+            )
+        widths = (4, 16, 32)
+        for level, (channels, width) in enumerate(zip(feature_channels, widths, strict=True)):
+            self.add_module(f"v{level}", _two_convs(channels, channels // 4, width))
+            self.add_module(f"h{level}", _two_convs(width, width, width))
+        self.deconv = nn.ConvTranspose2d(correlation_channels, 32, 15, 15)
+        self.post0 = nn.Conv2d(32, 16, 3, padding=1)
+        self.post1 = nn.Conv2d(16, 4, 3, padding=1)
+        self.post2 = nn.Conv2d(4, 1, 3, padding=1)
+
+    def forward(self, correlation: Tensor, features: Sequence[Tensor], cells: Tensor) -> Tensor:
+        """Return the refined masks of single cells.
+
+        Args:
+            correlation: (B, C, S, S) of the mask head.
+            features: Search features of stride 2, 4 and 8, (B, C_i, H_i, W_i).
+            cells: (N, 3) int64: batch index, row, column of the score map.
+
+        Returns:
+            (N, 127, 127) logits.
+        """
+        out = self.deconv(correlation[cells[:, 0], :, cells[:, 1], cells[:, 2]][:, :, None, None])
+        sizes = (31, 61, _MASK_SIZE)
+        for step, (level, size) in enumerate(zip((2, 1, 0), sizes, strict=True)):
+            window = _windows(features[level], cells, *_WINDOWS[level])
+            merged = self.get_submodule(f"h{level}")(out) + self.get_submodule(f"v{level}")(window)
+            out = self.get_submodule(f"post{step}")(interpolate(merged, size=(size, size), mode="nearest"))
+        return out[:, 0]
+
+
+def _two_convs(in_channels: int, hidden: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, hidden, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(hidden, out_channels, 3, padding=1),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _windows(features: Tensor, cells: Tensor, size: int, stride: int, padding: int) -> Tensor:
+    """Return (N, C, size, size): the window of each cell in the zero-padded map, without padding the map."""
+    offsets = torch.arange(size, device=features.device) - padding
+    rows = cells[:, 1, None] * stride + offsets
+    columns = cells[:, 2, None] * stride + offsets
+    height, width = features.shape[-2:]
+    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None, :]
+    picked = features.permute(0, 2, 3, 1)[
+        cells[:, 0, None, None],
+        rows.clamp(0, height - 1)[:, :, None],
+        columns.clamp(0, width - 1)[:, None, :],
+    ]
+    return (picked * inside[..., None]).permute(0, 3, 1, 2)

@@ -1,0 +1,151 @@
+"""The network of every tracker here: a stateless function of template and search crops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from pysot.models.backbone import Backbone
+from pysot.models.head import Head, Kernels, MaskCorr, Refine
+from pysot.models.neck import Neck
+
+Nested = TypeVar("Nested")
+
+
+class Template(NamedTuple):
+    """What the network keeps of a target. The first dimension of every tensor is the target.
+
+    Attributes:
+        features: Template features of each head level, (B, C_i, h, w).
+        kernels: The head's share, see `Head.encode`.
+        mask_kernel: The mask head's kernel (B, hidden, h, w), or () without a mask head.
+    """
+
+    features: tuple[Tensor, ...]
+    kernels: Kernels
+    mask_kernel: tuple[Tensor, ...]
+
+
+class NetworkOutput(NamedTuple):
+    """The network's answer for a batch of search crops.
+
+    Attributes:
+        cls: (B, 2k, S, S) logits, channel = class * k + anchor, class 1 is the target; (B, 1, S, S) for SiamFC.
+        loc: (B, 4k, S, S) offsets, channel = coordinate * k + anchor, or None.
+        features: Search features of each head level, (B_x, C_i, H, W).
+        mask_correlation: (B, hidden, S, S), or () without a mask head.
+        early_features: Search features for the refinement, or ().
+    """
+
+    cls: Tensor
+    loc: Tensor | None
+    features: tuple[Tensor, ...]
+    mask_correlation: tuple[Tensor, ...]
+    early_features: tuple[Tensor, ...]
+
+
+class SiameseNet(nn.Module):
+    """Backbone, neck and heads, under the names of the public checkpoints.
+
+    Args:
+        backbone: Shared by template and search region.
+        rpn_head: Compares the two.
+        neck: Adjusts the head's levels, or None.
+        mask_head: Draws masks, or None. The heads then see the backbone's last level only.
+        refine_head: Sharpens the masks with the backbone's other levels, or None.
+
+    Inputs are (B, 3, S, S) float32 in 0..255, in the channel order the weights expect (BGR for all but SiamFC's).
+
+    Example:
+        >>> import torch
+        >>> from pysot.models.backbone import AlexNet
+        >>> from pysot.models.head import UPChannelRPN
+        >>> network = SiameseNet(AlexNet(width_mult=0.1), UPChannelRPN(25)).eval()
+        >>> template = network.encode_template(torch.zeros(2, 3, 127, 127))
+        >>> network(template, torch.zeros(2, 3, 287, 287)).cls.shape
+        torch.Size([2, 10, 21, 21])
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        rpn_head: Head,
+        neck: Neck | None = None,
+        mask_head: MaskCorr | None = None,
+        refine_head: Refine | None = None,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.neck = neck
+        self.rpn_head = rpn_head
+        self.mask_head = mask_head
+        self.refine_head = refine_head
+
+    @property
+    def mask_size(self) -> int | None:
+        """Side of the masks that `masks_at` returns, network pixels, or None without a mask head."""
+        if self.refine_head is not None:
+            return self.refine_head.mask_size
+        return None if self.mask_head is None else self.mask_head.mask_size
+
+    def _split(self, features: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Return the early levels (for the refinement) and the head's levels."""
+        head_levels = 1 if self.mask_head is not None else len(features)
+        return features[:-head_levels], features[-head_levels:]
+
+    def encode_template(self, image: Tensor) -> Template:
+        """Return what is kept of templates (B, 3, 127, 127)."""
+        _, levels = self._split(self.backbone(image))
+        if self.neck is not None:
+            levels = self.neck.encode_template(levels)
+        mask_kernel = () if self.mask_head is None else (self.mask_head.conv_kernel(levels[0]),)
+        return Template(levels, self.rpn_head.encode(levels), mask_kernel)
+
+    def forward(self, template: Template, image: Tensor) -> NetworkOutput:
+        """Return the maps for search crops (B_x, 3, S, S).
+
+        The number of templates and of search crops may differ; the broadcasting rule is `pysot.ops.xcorr`'s.
+        """
+        early, levels = self._split(self.backbone(image))
+        if self.neck is not None:
+            levels = self.neck(levels)
+        cls, loc = self.rpn_head(template.kernels, levels)
+        correlation = ()
+        if self.mask_head is not None:
+            correlation = (self.mask_head.correlate(template.mask_kernel[0], levels[0]),)
+        return NetworkOutput(cls, loc, levels, correlation, early if self.refine_head is not None else ())
+
+    def masks_at(self, output: NetworkOutput, cells: Tensor) -> Tensor:
+        """Return the mask logits (N, M, M) of single score-map cells, refined where the network can.
+
+        Args:
+            output: From `forward`.
+            cells: (N, 3) int64: batch index, row, column.
+
+        Raises:
+            ValueError: The network has no mask head.
+        """
+        if self.mask_head is None:
+            raise ValueError("this network has no mask head (MASK.MASK is False)")
+        if self.refine_head is None:
+            return self.mask_head.at(output.mask_correlation[0], cells)
+        return self.refine_head(output.mask_correlation[0], output.early_features, cells)
+
+
+def map_tensors(function: Callable[..., Tensor], *trees: Nested) -> Nested:
+    """Apply ``function`` to the tensors at each place of equally built (named) tuples of tensors."""
+    first = trees[0]
+    if isinstance(first, Tensor):
+        return function(*trees)  # type: ignore[return-value]
+    parts = [map_tensors(function, *items) for items in zip(*trees, strict=True)]  # type: ignore[call-overload]
+    return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)  # type: ignore[call-arg]
+
+
+def stack_templates(templates: Sequence[Template]) -> Template:
+    """Return one template whose batch is the given templates' batches, in order."""
+    if len(templates) == 1:
+        return templates[0]
+    return map_tensors(lambda *tensors: torch.cat(tensors), *templates)
