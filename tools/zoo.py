@@ -50,9 +50,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     lister.add_argument("--json", action="store_true", help="everything that is known, for programs")
     fetcher = commands.add_parser("fetch", parents=[shared], help="get one and print its path")
     fetcher.add_argument("name", help="a name that `list` shows")
-    fetcher.add_argument(
-        "--from", dest="source", metavar="FILE", help="take it from this file, checked the same"
-    )
+    fetcher.add_argument("--from", dest="source", metavar="FILE", help="take it from this file, checked the same")
     fetcher.add_argument("--quiet", action="store_true", help="show no progress")
     verifier = commands.add_parser("verify", parents=[shared], help="hash cached files again")
     verifier.add_argument("names", nargs="*", metavar="NAME", help="default: all that are cached")

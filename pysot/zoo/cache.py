@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from pysot.utils import DownloadError
 from pysot.zoo.table import ZooEntry
@@ -83,7 +83,7 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def copy_hashed(source: BinaryIO, target: Path, limit: int) -> str:
+def copy_hashed(source: IO[bytes], target: Path, limit: int) -> str:
     """Write ``source`` to ``target`` and return the SHA-256 of what was written.
 
     Raises:

