@@ -90,3 +90,14 @@ def test_zoo_imports_nothing_heavy(repo_root: Path):
             for module in modules:
                 inside = module.startswith(("pysot.utils", "pysot.zoo"))
                 assert inside or module.split(".")[0] in allowed, f"{file.name} imports {module}"
+
+
+def test_the_page_in_docs_lists_exactly_the_table(repo_root: Path):
+    text = (repo_root / "docs" / "zoo.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line[:3] == "| `"]
+    assert [row[0].strip("`") for row in rows] == [entry.name for entry in entries()]
+    for entry, (_, _, origin, hash_known, licence) in zip(entries(), rows, strict=True):
+        kinds = {WheelMember: "package index", DriveFolder: "Google Drive", LocalFile: "this repository"}
+        assert origin == ", ".join(kinds[type(source)] for source in entry.sources)
+        assert hash_known == ("yes" if entry.sha256 else "no")
+        assert entry.licence.startswith(licence)
