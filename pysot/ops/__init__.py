@@ -1,4 +1,4 @@
-"""Tensor operations of Siamese tracking: cross-correlation. Imports torch alone; Triton only when it is used."""
+"""Tensor operations of Siamese tracking: cross-correlation. Imports torch alone, and Triton only to run it."""
 
 from pysot.ops.reference import xcorr_depthwise_reference, xcorr_reference
 from pysot.ops.xcorr import xcorr, xcorr_depthwise
