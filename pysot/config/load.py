@@ -94,9 +94,7 @@ def find_config(path: str | os.PathLike[str]) -> Path:
         return experiments_dir() / given.name / "config.yaml"
     near = nearest_name(folder.name, names)
     hint = f" Did you mean {near!r}?" if near else ""
-    raise ConfigError(
-        f"no configuration {str(path)!r}: neither a file nor an experiment.{hint} Available: {names}"
-    )
+    raise ConfigError(f"no configuration {str(path)!r}: neither a file nor an experiment.{hint} Available: {names}")
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
