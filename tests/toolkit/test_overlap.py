@@ -74,7 +74,7 @@ def test_fast_way_equals_the_literal_drawing(bounds):
     rng = np.random.default_rng(7)
     boxes = box_corners(np.concatenate([rng.uniform(-10, 80, (150, 2)), rng.uniform(0, 50, (150, 2))], axis=1))
     shapes = np.concatenate([rotated_boxes(rng, 200), boxes, rng.uniform(-5, 40, (50, 8))])
-    first, second = shapes[rng.permutation(400)], shapes[rng.permutation(400)]
+    first, second = (np.concatenate([shapes[rng.permutation(400)] for _ in range(3)]) for _ in range(2))
     expected = [literal_overlap(a, b, bounds) for a, b in zip(first, second, strict=True)]
     np.testing.assert_array_equal(vot_overlaps(first, second, bounds), expected)
     assert np.count_nonzero(expected) > 100
