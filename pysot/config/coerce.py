@@ -62,7 +62,7 @@ def parse_text(text: str) -> Any:
         pass
     try:
         return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         return text
 
 
@@ -80,10 +80,10 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, Mapping):
         return CfgNode({str(key): plain(item) for key, item in value.items()})
-    raise WrongTypeError(f"expected a number, text, list or section, got {_show(value)}")
+    raise WrongTypeError(f"expected a number, text, list or section, got {show(value)}")
 
 
-def _show(value: Any) -> str:
+def show(value: Any) -> str:
     """Describe a value in an error, short enough for one line."""
     if value is None:
         return "nothing (null)"
@@ -95,14 +95,21 @@ def _bool(value: Any) -> bool:
     read = parse_text(value) if isinstance(value, str) else value
     if isinstance(read, bool):
         return read
-    raise WrongTypeError(f"expected true or false, got {_show(value)}")
+    raise WrongTypeError(f"expected true or false, got {show(value)}")
 
 
 def _number(value: Any) -> int | float:
     read = parse_text(value) if isinstance(value, str) else value
-    if isinstance(read, int | float) and not isinstance(read, bool) and math.isfinite(read):
+    if isinstance(read, int | float) and not isinstance(read, bool) and _is_finite(read):
         return read
-    raise WrongTypeError(f"expected a number, got {_show(value)}")
+    raise WrongTypeError(f"expected a number, got {show(value)}")
+
+
+def _is_finite(number: int | float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer beyond the range of floats
+        return False
 
 
 def _int(value: Any) -> int:
@@ -111,7 +118,7 @@ def _int(value: Any) -> int:
     except WrongTypeError:
         number = 0.5
     if number != int(number):
-        raise WrongTypeError(f"expected a whole number, got {_show(value)}")
+        raise WrongTypeError(f"expected a whole number, got {show(value)}")
     return int(number)
 
 
@@ -120,7 +127,7 @@ def _str(value: Any) -> str:
         return ""
     if isinstance(value, str):
         return value
-    raise WrongTypeError(f"expected text, got {_show(value)} (put it in quotes)")
+    raise WrongTypeError(f"expected text, got {show(value)} (put it in quotes)")
 
 
 def _list_of(element: Callable[[Any], Any], noun: str) -> Callable[[Any], list[Any]]:
@@ -129,11 +136,11 @@ def _list_of(element: Callable[[Any], Any], noun: str) -> Callable[[Any], list[A
     def convert(value: Any) -> list[Any]:
         read = parse_text(value) if isinstance(value, str) else value
         if not isinstance(read, list | tuple):
-            raise WrongTypeError(f"expected a list of {noun}, got {_show(value)}")
+            raise WrongTypeError(f"expected a list of {noun}, got {show(value)}")
         try:
             return [element(item) for item in read]
         except WrongTypeError as error:
-            raise WrongTypeError(f"expected a list of {noun}, got {_show(value)}") from error
+            raise WrongTypeError(f"expected a list of {noun}, got {show(value)}") from error
 
     return convert
 

@@ -12,13 +12,15 @@ import yaml
 from yacs.config import CfgNode
 
 from pysot.config.check import find_faults
-from pysot.config.coerce import WrongTypeError, coerce, kind_of, parse_text, plain
+from pysot.config.coerce import WrongTypeError, coerce, kind_of, parse_text, plain, show
 from pysot.config.defaults import DATASET_ENTRY, KEYS, OPTIONAL, RETIRED, get_cfg
 from pysot.utils import ConfigError, nearest_name
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _OPTIONAL_KINDS = {key.path: key.kinds for key in OPTIONAL}
-_KNOWN = (*(key.path for key in KEYS), *_OPTIONAL_KINDS)
+_DEFAULTS = {key.path: key.default for key in KEYS}
+_SECTIONS = dict.fromkeys(path.rpartition(".")[0] for path in _DEFAULTS if "." in path)
+_KNOWN = (*_DEFAULTS, *_OPTIONAL_KINDS, *_SECTIONS)
 
 
 class ConfigWarning(UserWarning):
@@ -178,8 +180,8 @@ class _Merge:
                 self._subsection(current, value, path)
             elif path in _OPTIONAL_KINDS:
                 node[name] = _coerce_to_any(value, _OPTIONAL_KINDS[path])
-            elif name in node and not node.is_new_allowed():
-                node[name] = coerce(value, kind_of(current))
+            elif path in _DEFAULTS or not node.is_new_allowed():
+                node[name] = coerce(value, kind_of(_DEFAULTS.get(path, current)))
             else:
                 node[name] = plain(value)
         except WrongTypeError as error:
@@ -192,7 +194,7 @@ class _Merge:
             return
         if not isinstance(value, Mapping):
             keys = ", ".join(node) or "its arguments"
-            raise WrongTypeError(f"expected a section with {keys}, got {value!r} ({type(value).__name__})")
+            raise WrongTypeError(f"expected a section with {keys}, got {show(value)}")
         self.section(node, value, f"{path}.")
 
 
@@ -210,15 +212,18 @@ def _apply_overrides(cfg: CfgNode, overrides: Sequence[Any]) -> Iterator[str]:
         if node is None or not _is_known(node, name, f"{prefix}." if prefix else "", read):
             yield f"override {path}: unknown key; {_nearest(path)}"
             continue
-        wants_text = isinstance(node.get(name), str)
+        if isinstance(node.get(name), str) and isinstance(value, str):
+            read = _as_typed(value)
         merge = _Merge("override")
-        merge.value(node, name, _as_text(value, read) if wants_text else read, path)
+        merge.value(node, name, read, path)
         yield from (*merge.faults, *(f"override: {unknown}" for unknown in merge.unknown))
 
 
-def _as_text(value: Any, read: Any) -> Any:
-    """Return the text of an override: quotes are taken off, anything else stays as it was typed."""
-    return read if isinstance(read, str) or not isinstance(value, str) else value
+def _as_typed(word: str) -> str:
+    """Return the text a word of the command line stands for: without quotes around it, empty for None."""
+    if word[:1] in ("'", '"') and isinstance(parse_text(word), str):
+        return str(parse_text(word))
+    return "" if word == "None" else word
 
 
 def _find_section(cfg: CfgNode, prefix: str) -> CfgNode | None:
@@ -248,15 +253,19 @@ def _coerce_to_any(value: Any, kinds: Sequence[str]) -> Any:
 
 
 def _nearest(path: str) -> str:
-    """Say which known key is nearest: what replaced it, else by name in its section, else anywhere."""
+    """Say which known key is nearest: what replaced it, else the same name elsewhere, else a similar one."""
     section, _, name = path.rpartition(".")
-    by_name = {known.rpartition(".")[2]: known for known in _KNOWN}
-    within = {known.rpartition(".")[2]: known for known in _KNOWN if known.startswith(f"{section}.")}
-    for names in (within, by_name):
-        near = nearest_name(name, names)
-        if near:
-            break
-    else:
-        near = None
-    found = RETIRED.get(path) or (names[near] if near else nearest_name(path, _KNOWN))
+    found = RETIRED.get(path)
+    elsewhere = [known for known in _KNOWN if _leaf(known) == name]
+    within = [known for known in _KNOWN if known.startswith(f"{section}.")]
+    for candidates in (elsewhere, within, _KNOWN):
+        near = nearest_name(name, (_leaf(known) for known in candidates))
+        if found is None and near:
+            same = [known for known in candidates if _leaf(known) == near]
+            found = nearest_name(path, same) or same[0]
+    found = found or nearest_name(path, _KNOWN)
     return f"the nearest known key is {found}" if found else "no known key resembles it"
+
+
+def _leaf(path: str) -> str:
+    return path.rpartition(".")[2]
