@@ -1,6 +1,14 @@
 """Tensor operations of Siamese tracking: cross-correlation. Imports torch alone, and Triton only to run it."""
 
+from pysot.ops.backend import depthwise_backend, set_depthwise_backend
 from pysot.ops.reference import xcorr_depthwise_reference, xcorr_reference
 from pysot.ops.xcorr import xcorr, xcorr_depthwise
 
-__all__ = ["xcorr", "xcorr_depthwise", "xcorr_depthwise_reference", "xcorr_reference"]
+__all__ = [
+    "depthwise_backend",
+    "set_depthwise_backend",
+    "xcorr",
+    "xcorr_depthwise",
+    "xcorr_depthwise_reference",
+    "xcorr_reference",
+]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pysot.ops.backend import depthwise_cuda
 from pysot.ops.conv import (
     MAX_FOLD_FILTERS,
     DepthwiseCorrelation,
@@ -80,4 +81,6 @@ def xcorr_depthwise(search: Tensor, kernel: Tensor) -> Tensor:
         return depthwise_conv(search, kernel)
     if search.device.type == "cpu":
         return DepthwiseCorrelation.apply(search, kernel, (0, 0))
+    if search.device.type == "cuda":
+        return depthwise_cuda(search, kernel)
     return depthwise_conv(search, kernel)
