@@ -7,6 +7,7 @@ from pysot.utils.errors import (
     InputError,
     PysotError,
 )
+from pysot.utils.files import atomic_path
 from pysot.utils.registry import Registry, nearest_name
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "InputError",
     "PysotError",
     "Registry",
+    "atomic_path",
     "nearest_name",
 ]

@@ -1,0 +1,130 @@
+"""From a configuration and a network to a tracker: the only reader of TRACK."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from pysot.models import SiameseNet
+from pysot.runtime import Executor, choose_device
+from pysot.trackers.base import TRACKERS, Tracker
+from pysot.trackers.dasiamrpn import AdaptiveSearch, DaSiamRPNTracker, DistractorParams
+from pysot.trackers.long_term import SearchGrowth, SiamRPNLTTracker
+from pysot.trackers.siamfc import SiamFCParams, SiamFCTracker
+from pysot.trackers.siammask import SiamMaskTracker
+from pysot.trackers.siamrpn import SiamRPNParams, SiamRPNTracker
+from pysot.utils import ConfigError
+
+if TYPE_CHECKING:
+    from yacs.config import CfgNode
+
+
+def build_tracker(cfg: CfgNode, model: SiameseNet, device: str | torch.device = "auto") -> Tracker[Any]:
+    """Return the tracker a configuration describes.
+
+    Args:
+        cfg: From `pysot.load_cfg`.
+        model: The network; the tracker works on a copy of it in evaluation mode.
+        device: ``auto`` (CUDA where there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        ConfigError: An unknown tracker, or one that does not fit the network.
+        InputError: No such device.
+    """
+    kind = TRACKERS[cfg.TRACK.TYPE]
+    executor = Executor(model, choose_device(device), cfg.INPUT.COLOR)
+    return _ARGUMENTS[kind](cfg, executor)
+
+
+def _siamrpn_params(cfg: CfgNode) -> SiamRPNParams:
+    track, anchor = cfg.TRACK, cfg.ANCHOR
+    return SiamRPNParams(
+        penalty_k=track.PENALTY_K,
+        window_influence=track.WINDOW_INFLUENCE,
+        lr=track.LR,
+        template_size=track.EXEMPLAR_SIZE,
+        search_size=track.INSTANCE_SIZE,
+        base_size=track.BASE_SIZE,
+        context_amount=track.CONTEXT_AMOUNT,
+        stride=anchor.STRIDE,
+        ratios=tuple(anchor.RATIOS),
+        scales=tuple(anchor.SCALES),
+        lost_score=track.LOST_SCORE,
+        dasiamrpn_convention=track.CONVENTION == "dasiamrpn",
+    )
+
+
+def _siamrpn(cfg: CfgNode, executor: Executor) -> SiamRPNTracker:
+    return SiamRPNTracker(executor, _siamrpn_params(cfg))
+
+
+def _siammask(cfg: CfgNode, executor: Executor) -> SiamMaskTracker:
+    size = executor.network.mask_size
+    if size is not None and size != cfg.TRACK.MASK_OUTPUT_SIZE:
+        raise ConfigError(
+            f"TRACK.MASK_OUTPUT_SIZE is {cfg.TRACK.MASK_OUTPUT_SIZE}, the network's masks are {size} wide"
+        )
+    return SiamMaskTracker(executor, _siamrpn_params(cfg), cfg.TRACK.MASK_THERSHOLD)
+
+
+def _siamrpn_long_term(cfg: CfgNode, executor: Executor) -> SiamRPNLTTracker:
+    track = cfg.TRACK
+    growth = SearchGrowth(
+        enter=track.CONFIDENCE_LOW,
+        leave=track.CONFIDENCE_HIGH,
+        step=track.LOST_INSTANCE_SIZE - track.INSTANCE_SIZE,
+        largest=track.LOST_INSTANCE_SIZE,
+    )
+    return SiamRPNLTTracker(executor, _siamrpn_params(cfg), growth)
+
+
+def _dasiamrpn(cfg: CfgNode, executor: Executor) -> DaSiamRPNTracker:
+    adaptive, distractor, growth = cfg.TRACK.ADAPTIVE, cfg.TRACK.DISTRACTOR, cfg.TRACK.LOCAL_TO_GLOBAL
+    return DaSiamRPNTracker(
+        executor,
+        _siamrpn_params(cfg),
+        adaptive=AdaptiveSearch(adaptive.AREA_RATIO, adaptive.INSTANCE_SIZE) if adaptive.ENABLED else None,
+        distractor=DistractorParams(
+            score_threshold=distractor.SCORE_THRESHOLD,
+            nms_iou=distractor.NMS_IOU,
+            top_k=distractor.TOP_K,
+            alpha_hat=distractor.ALPHA_HAT,
+            alpha=distractor.ALPHA,
+            eta=distractor.ETA,
+        )
+        if distractor.ENABLED
+        else None,
+        growth=SearchGrowth(growth.ENTER, growth.LEAVE, growth.STEP_SIZE, growth.MAX_SIZE) if growth.ENABLED else None,
+    )
+
+
+def _siamfc(cfg: CfgNode, executor: Executor) -> SiamFCTracker:
+    track, scale = cfg.TRACK, cfg.TRACK.SIAMFC
+    return SiamFCTracker(
+        executor,
+        SiamFCParams(
+            scale_num=scale.SCALE_NUM,
+            scale_step=scale.SCALE_STEP,
+            scale_lr=scale.SCALE_LR,
+            scale_penalty=scale.SCALE_PENALTY,
+            window_influence=track.WINDOW_INFLUENCE,
+            response_up=scale.RESPONSE_UP,
+            template_size=track.EXEMPLAR_SIZE,
+            search_size=track.INSTANCE_SIZE,
+            context_amount=track.CONTEXT_AMOUNT,
+            stride=cfg.ANCHOR.STRIDE,
+            lost_score=track.LOST_SCORE,
+        ),
+    )
+
+
+# How each registered tracker gets its arguments.
+_ARGUMENTS: dict[type[Tracker[Any]], Callable[[CfgNode, Executor], Tracker[Any]]] = {
+    SiamRPNTracker: _siamrpn,
+    SiamRPNLTTracker: _siamrpn_long_term,
+    SiamMaskTracker: _siammask,
+    DaSiamRPNTracker: _dasiamrpn,
+    SiamFCTracker: _siamfc,
+}

@@ -1,0 +1,254 @@
+"""SiamRPN and SiamRPN++: one tracker, different networks.
+
+Source: SiamRPN (CVPR 2018), SiamRPN++ (CVPR 2019); steps and constants of the published trackers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pysot.geometry import (
+    Rounding,
+    anchor_grid,
+    base_anchors_wh,
+    box_center,
+    context_side,
+    cosine_window,
+    cxcywh_to_xywh,
+    score_size,
+)
+from pysot.models import NetworkOutput
+from pysot.runtime import Executor
+from pysot.trackers.base import (
+    TRACKERS,
+    FloatArray,
+    Frame,
+    Prediction,
+    SearchCrops,
+    TargetState,
+    Tracker,
+    to_numpy,
+)
+from pysot.trackers.postprocess import Proposals, RankingWeights, rank_proposals
+
+_SMALLEST_SIDE = 10.0  # a tracked box never gets narrower or lower, frame pixels
+
+
+@dataclass(frozen=True)
+class SiamRPNParams:
+    """Parameters of the SiamRPN family; the names are those of the TRACK keys.
+
+    Attributes:
+        penalty_k: Penalty on changes of size and ratio.
+        window_influence: Share of the cosine window, 0..1.
+        lr: How fast the size follows, 0..1.
+        template_size: Side of the template crop, network pixels.
+        search_size: Side of the search crop, network pixels.
+        base_size: Cells the score map gains over (search - template) / stride + 1.
+        context_amount: Context around the target, share of width + height.
+        stride: Network pixels per score cell.
+        ratios: Anchor ratios h / w.
+        scales: Anchor scales, strides.
+        lost_score: `Prediction.lost` is True below this score.
+        dasiamrpn_convention: Anchor grid, crop corner and box centre of DaSiamRPN's published trackers.
+    """
+
+    penalty_k: float
+    window_influence: float
+    lr: float
+    template_size: int
+    search_size: int
+    base_size: int
+    context_amount: float
+    stride: int
+    ratios: tuple[float, ...]
+    scales: tuple[float, ...]
+    lost_score: float
+    dasiamrpn_convention: bool = False
+
+
+class _Grid(NamedTuple):
+    """Constants of one search size, on the network's device."""
+
+    anchors_cxcywh: Tensor  # (4, N)
+    window: Tensor  # (N,)
+    cells: int  # per side
+
+
+class Choice(NamedTuple):
+    """The proposal taken for each of B targets.
+
+    Attributes:
+        indices: (B,) index among the N proposals, on the device.
+        boxes_cxcywh: (B, 4) relative to the crop's centre, network pixels.
+        scores: (B,).
+        penalties: (B,).
+    """
+
+    indices: Tensor
+    boxes_cxcywh: FloatArray
+    scores: FloatArray
+    penalties: FloatArray
+
+
+@TRACKERS.register("SiamRPNTracker")
+class SiamRPNTracker(Tracker[TargetState]):
+    """Follows a target with a region proposal network.
+
+    Args:
+        executor: Runs the network.
+        params: See `SiamRPNParams`.
+    """
+
+    def __init__(self, executor: Executor, params: SiamRPNParams) -> None:
+        rounding = Rounding.DASIAMRPN if params.dasiamrpn_convention else Rounding.PYSOT
+        super().__init__(executor, params.template_size, rounding)
+        self.params = params
+        self._sizes_wh = base_anchors_wh(params.stride, params.ratios, params.scales)
+        self._grids: dict[int, _Grid] = {}
+
+    # Start
+
+    def _start(self, image: Frame, box_xywh: FloatArray) -> TargetState:
+        center = box_center(box_xywh, "edge" if self.params.dasiamrpn_convention else "pixel")
+        size = box_xywh[2:].copy()
+        border = image.mean(axis=(0, 1))
+        side = round(context_side(size, self.params.context_amount))
+        crop = self._square(image, center, side, self.template_size, border)
+        search_size = self._search_size(image, size)
+        return TargetState(
+            center_xy=center,
+            size_wh=size,
+            template=self.executor.encode_template([crop]),
+            border_bgr=border,
+            search_size=search_size,
+            base_search_size=search_size,
+            lost=False,
+        )
+
+    def _search_size(self, image: Frame, size_wh: FloatArray) -> int:
+        """Return the side of a new target's search crops, network pixels."""
+        return self.params.search_size
+
+    # Crop
+
+    def _search_crops(self, image: Frame, state: TargetState) -> tuple[list[Frame], float]:
+        side = self._search_side(state)
+        crop = self._square(image, state.center_xy, round(side), state.search_size, state.border_bgr)
+        return [crop], side
+
+    def _search_side(self, state: TargetState) -> float:
+        """Return the side of the search crop, frame pixels, before rounding."""
+        return context_side(state.size_wh, self.params.context_amount) * (state.search_size / self.template_size)
+
+    def _scale(self, state: TargetState) -> float:
+        """Return network pixels per frame pixel."""
+        return self.template_size / context_side(state.size_wh, self.params.context_amount)
+
+    # Choose and update
+
+    def update(
+        self, images: Sequence[Frame], crops: SearchCrops[TargetState], output: NetworkOutput
+    ) -> list[tuple[TargetState, Prediction]]:
+        """Rank the proposals, take the best and follow it."""
+        with torch.inference_mode():
+            proposals = self._rank(crops, output)
+            choice, states = self._choose(proposals, crops, output)
+        found = [
+            self._follow(image, state, choice.boxes_cxcywh[i], choice.scores[i], choice.penalties[i])
+            for i, (image, state) in enumerate(zip(images, states, strict=True))
+        ]
+        return self._finish(images, crops, output, choice, found)
+
+    def grid(self, search_size: int) -> _Grid:
+        """Return anchors and window of a search size; made once."""
+        if search_size not in self._grids:
+            params = self.params
+            cells = score_size(search_size, params.template_size, params.stride, params.base_size)
+            anchors = anchor_grid(self._sizes_wh, params.stride, cells, exact_origin=params.dasiamrpn_convention)
+            window = cosine_window(cells, len(self._sizes_wh))
+            device = self.executor.device
+            # Apple's GPUs have no double precision.
+            kind = torch.float32 if device.type == "mps" else torch.float64
+            self._grids[search_size] = _Grid(
+                torch.from_numpy(anchors.boxes_cxcywh.T.copy()).to(device),
+                torch.from_numpy(window).to(device, kind),
+                cells,
+            )
+        return self._grids[search_size]
+
+    def _rank(self, crops: SearchCrops[TargetState], output: NetworkOutput) -> Proposals:
+        grid = self.grid(crops.search_size)
+        target_wh = np.stack([state.size_wh * self._scale(state) for state in crops.states])
+        influence = np.array([[self._window_influence(state)] for state in crops.states])
+        return rank_proposals(
+            output.cls,
+            output.loc,  # type: ignore[arg-type]  # every RPN head has one
+            grid.anchors_cxcywh,
+            grid.window,
+            torch.as_tensor(target_wh, dtype=torch.float32, device=grid.window.device),
+            RankingWeights(
+                self.params.penalty_k, torch.as_tensor(influence, dtype=grid.window.dtype, device=grid.window.device)
+            ),
+        )
+
+    def _window_influence(self, state: TargetState) -> float:
+        return self.params.window_influence
+
+    def _choose(
+        self, proposals: Proposals, crops: SearchCrops[TargetState], output: NetworkOutput
+    ) -> tuple[Choice, list[TargetState]]:
+        """Return the chosen proposals, and the states with what the choice taught."""
+        return take(proposals, proposals.rank.argmax(dim=1)), crops.states
+
+    def _follow(
+        self, image: Frame, state: TargetState, box_cxcywh: FloatArray, score: float, penalty: float
+    ) -> tuple[TargetState, Prediction]:
+        """Return the new state of one target and its prediction."""
+        center, size = self._moved(state, box_cxcywh, score, penalty)
+        center, size = clip_to_frame(center, size, image)
+        new = replace(state, center_xy=center, size_wh=size, lost=bool(score < self.params.lost_score))
+        return new, Prediction(cxcywh_to_xywh(np.concatenate([center, size])), float(score), new.lost)
+
+    def _moved(
+        self, state: TargetState, box_cxcywh: FloatArray, score: float, penalty: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the target's centre and size after it moved to a proposal: the size follows gradually."""
+        box = box_cxcywh / self._scale(state)
+        rate = penalty * score * self.params.lr
+        return state.center_xy + box[:2], state.size_wh * (1 - rate) + box[2:] * rate
+
+    def _finish(
+        self,
+        images: Sequence[Frame],
+        crops: SearchCrops[TargetState],
+        output: NetworkOutput,
+        choice: Choice,
+        found: list[tuple[TargetState, Prediction]],
+    ) -> list[tuple[TargetState, Prediction]]:
+        """Add to the predictions what a subclass knows beyond the box."""
+        return found
+
+
+def take(proposals: Proposals, indices: Tensor) -> Choice:
+    """Return the proposals at ``indices`` (B,) on the host, with a single transfer from the device."""
+    rows = torch.arange(len(indices), device=indices.device)
+    boxes = proposals.boxes_cxcywh[rows, :, indices]
+    picked = torch.cat([boxes, proposals.score[rows, indices, None], proposals.penalty[rows, indices, None]], dim=1)
+    values = to_numpy(picked)
+    return Choice(indices, values[:, :4], values[:, 4], values[:, 5])
+
+
+def clip_to_frame(
+    center_xy: FloatArray, size_wh: FloatArray, image: NDArray[np.uint8]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the centre clipped to the frame and the size clipped to 10 pixels up to the frame's size."""
+    bounds = np.array([image.shape[1], image.shape[0]], dtype=np.float64)
+    return np.clip(center_xy, 0, bounds), np.maximum(_SMALLEST_SIDE, np.minimum(size_wh, bounds))
