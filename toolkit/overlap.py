@@ -125,8 +125,8 @@ def iou_xywh(first: ArrayLike, second: ArrayLike) -> FloatArray:
     height = np.maximum(np.minimum(ay + ah, by + bh) - np.maximum(ay, by), 0)
     shared = width * height
     union = aw * ah + bw * bh - shared
-    ratio = np.divide(shared, union, out=np.zeros_like(shared + union), where=union != 0)
-    return np.clip(np.where(np.isnan(union), np.nan, ratio), 0, 1)
+    ratio = np.divide(shared, union, out=np.zeros_like(union), where=union != 0)
+    return np.clip(ratio, 0, 1)
 
 
 def draw_polygon(vertices: ArrayLike, height: int, width: int) -> NDArray[np.bool_]:

@@ -1,0 +1,40 @@
+"""Where the published tables and the benchmarks' own toolkits disagree: one switch per question.
+
+The defaults give the numbers that were published with the trackers of this framework; docs/evaluation.md shows
+what each switch changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """How to count what the definitions leave open.
+
+    Attributes:
+        invalid: a frame whose ground truth is no box (no size; for precision also a centre at or left of the
+            image border). ``"published"``: a miss for success, a hit for both precisions. ``"missed"``: a miss
+            for all. ``"ignored"``: as if the frame were not there.
+        absent: a frame on which the target is flagged absent. ``"missed"``: never a hit, but counted in the
+            length. ``"ignored"``: as if the frame were not there. ``"counted"``: like any other.
+        first_box: ``"written"``: score the first box as the result file has it, which for this framework is half
+            a pixel off; ``"given"``: put the ground truth in its place.
+        vot_bounds: ``"published"``: overlaps are cut to (width, height) for accuracy and to one pixel less for
+            EAO; ``"last_pixel"``: one pixel less for both.
+        empty_tag: weight of a fragment under EAO's tag "empty". ``"published"``: the number of tags that never
+            occur in the sequence, over the length of the fragment; ``"frames"``: the share of frames without
+            any tag.
+    """
+
+    invalid: Literal["published", "missed", "ignored"] = "published"
+    absent: Literal["missed", "ignored", "counted"] = "missed"
+    first_box: Literal["written", "given"] = "written"
+    vot_bounds: Literal["published", "last_pixel"] = "published"
+    empty_tag: Literal["published", "frames"] = "published"
+
+
+PUBLISHED = Conventions()
+"""What published tables of this framework's trackers were computed with."""

@@ -1,0 +1,246 @@
+"""Result files: where each protocol puts them, how they are read, and how they are written byte for byte.
+
+The formats are those that published raw results come in, so results move freely between toolkits.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from toolkit.errors import RegionError, ResultError
+from toolkit.regions import FloatArray, Regions
+
+_SEPARATORS = str.maketrans(",;\t", "   ")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a protocol keeps the results of one sequence, under the tracker's folder.
+
+    The patterns take ``sequence`` and ``repetition`` (from 1). ``suffix`` of the confidences replaces ``.txt``.
+    """
+
+    regions: str
+    times: str | None = None
+    has_confidence: bool = False
+    repetitions: int = 1
+
+    def regions_path(self, tracker: Path, sequence: str, repetition: int = 1) -> Path:
+        """Return the file with the regions of one repetition."""
+        return tracker / self.regions.format(sequence=sequence, repetition=repetition)
+
+    def confidence_path(self, tracker: Path, sequence: str) -> Path:
+        """Return the file with the confidences."""
+        regions = self.regions_path(tracker, sequence)
+        return regions.with_name(f"{regions.stem}_confidence.value")
+
+    def times_path(self, tracker: Path, sequence: str) -> Path | None:
+        """Return the file with the seconds per frame, None where the protocol has none."""
+        return tracker / self.times.format(sequence=sequence) if self.times else None
+
+
+LAYOUTS = {
+    "one_pass": Layout("{sequence}.txt"),
+    "supervised": Layout("baseline/{sequence}/{sequence}_{repetition:03d}.txt", repetitions=15),
+    "realtime": Layout("realtime/{sequence}/{sequence}_{repetition:03d}.txt", repetitions=15),
+    "unsupervised": Layout("unsupervised/{sequence}/{sequence}_{repetition:03d}.txt"),
+    "long_term": Layout(
+        "longterm/{sequence}/{sequence}_{repetition:03d}.txt",
+        times="longterm/{sequence}/{sequence}_time.txt",
+        has_confidence=True,
+    ),
+    "got10k": Layout(
+        "{sequence}/{sequence}_{repetition:03d}.txt", times="{sequence}/{sequence}_time.txt", repetitions=3
+    ),
+}
+
+
+def read_rows(path: Path, *, allow_nan: bool = False, error: type[Exception] = ResultError) -> list[list[float]]:
+    """Read a file of numbers, one row per line, separated by commas, semicolons, tabs or spaces.
+
+    Raises:
+        ResultError (or ``error``): the file is missing, or a line holds something that is not a finite number.
+    """
+    lines = _read_lines(path, error)
+    try:
+        rows = [list(map(float, line.split())) for line in lines]
+    except ValueError:
+        rows = None
+    if rows is None or not all(rows) or not (allow_nan or np.isfinite([n for row in rows for n in row]).all()):
+        raise error(_first_bad_line(path, lines, allow_nan))
+    return rows
+
+
+def read_regions(path: Path, frames: int | None = None) -> Regions:
+    """Read one region per line: a status code, a box or a polygon.
+
+    Args:
+        path: the file.
+        frames: how many the sequence has; None to take what comes.
+
+    Raises:
+        ResultError: missing, of another length, or a line that is no region.
+    """
+    rows = read_rows(path)
+    _check_length(path, len(rows), frames, "regions")
+    try:
+        return Regions.from_rows(rows)
+    except RegionError:
+        line, row = next((i, row) for i, row in enumerate(rows, 1) if len(row) not in (1, 4, 8))
+        raise ResultError(f"{path} line {line}: expected 1, 4 or 8 numbers, got {len(row)}") from None
+
+
+def read_boxes(
+    path: Path,
+    frames: int | None = None,
+    *,
+    allow_nan: bool = False,
+    error: type[Exception] = ResultError,
+) -> FloatArray:
+    """Read one box x, y, w, h per line into (N, 4).
+
+    Args:
+        path: the file.
+        frames: how many the sequence has; None to take what comes.
+        allow_nan: annotations may mark an absent target so.
+        error: what to raise.
+
+    Raises:
+        ResultError (or ``error``): missing, of another length, or a line that is no box.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # an empty file
+            boxes = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8", comments=None)
+    except (ValueError, OSError, UserWarning):
+        boxes = np.empty((0, 0))
+    if boxes.shape[1] != 4 or not (allow_nan or np.isfinite(boxes).all()):
+        rows = read_rows(path, allow_nan=allow_nan, error=error)
+        wrong = next((i for i, row in enumerate(rows) if len(row) != 4), None)
+        if wrong is not None:
+            raise error(f"{path} line {wrong + 1}: expected 4 numbers x, y, w, h, got {len(rows[wrong])}")
+        boxes = np.array(rows).reshape(-1, 4)
+    _check_length(path, len(boxes), frames, "boxes", error)
+    return boxes
+
+
+def read_confidences(path: Path, frames: int | None = None) -> FloatArray:
+    """Read one confidence per line into (N,); the first line, the frame that was given, is blank: NaN.
+
+    Raises:
+        ResultError: missing, of another length, or a line that is no number.
+    """
+    lines = _read_lines(path, ResultError, keep_first=True)
+    try:
+        values = [float(line) if line.strip() else np.nan for line in lines[:1]] + [float(x) for x in lines[1:]]
+    except ValueError:
+        raise ResultError(_first_bad_line(path, lines, allow_nan=True, blank_first=True)) from None
+    _check_length(path, len(values), frames, "confidences")
+    return np.array(values)
+
+
+def read_times(path: Path) -> FloatArray:
+    """Read the seconds per frame, one line per frame, one column per repetition, into (N, R)."""
+    rows = read_rows(path, allow_nan=True)
+    if len({len(row) for row in rows}) != 1:
+        raise ResultError(f"{path}: expected as many columns on every line, one per repetition")
+    return np.array(rows)
+
+
+def format_region(region: ArrayLike) -> str:
+    """Format a region as the VOT toolkit does: four decimals of the float32 values; a status code as an integer.
+
+    Example:
+        >>> format_region([1])
+        '1'
+        >>> format_region([0.1, 16777.2167, 30, 40])
+        '0.1000,16777.2168,30.0000,40.0000'
+    """
+    numbers = np.asarray(region, dtype=np.float64).ravel()
+    if numbers.size == 1:
+        return str(int(numbers[0]))
+    return ",".join(f"{number:.4f}" for number in numbers.astype(np.float32))
+
+
+def write_regions(path: Path, regions: Iterable[ArrayLike]) -> None:
+    """Write the regions of a VOT run, one per line, as :func:`format_region` has them."""
+    write_atomic(path, "".join(f"{format_region(region)}\n" for region in regions))
+
+
+def write_boxes(path: Path, boxes_xywh: ArrayLike) -> None:
+    """Write the boxes (N, 4) of a one-pass run, one x,y,w,h per line, in full precision."""
+    rows = np.asarray(boxes_xywh, dtype=np.float64).reshape(-1, 4).tolist()
+    write_atomic(path, "".join(",".join(map(repr, row)) + "\n" for row in rows))
+
+
+def write_confidences(path: Path, confidences: Iterable[float]) -> None:
+    """Write one confidence per line with six decimals; the first frame's line is blank."""
+    lines = [f"{value:.6f}" for value in confidences]
+    write_atomic(path, "".join(f"{line}\n" for line in ["", *lines[1:]]))
+
+
+def write_times(path: Path, seconds: ArrayLike) -> None:
+    """Write the seconds per frame (N,) or (N, repetitions), one line per frame."""
+    rows = np.asarray(seconds, dtype=np.float64)
+    rows = rows.reshape(len(rows), -1)
+    write_atomic(path, "".join(",".join(f"{value:.6f}" for value in row) + "\n" for row in rows))
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all, making its folder if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _read_lines(path: Path, error: type[Exception], *, keep_first: bool = False) -> list[str]:
+    """Return the lines without separators; blank lines at the end do not count."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise error(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as failure:
+        raise error(f"{path}: cannot be read as text ({failure})") from failure
+    lines = text.translate(_SEPARATORS).splitlines()
+    while len(lines) > keep_first and not lines[-1].strip():
+        lines.pop()
+    return lines
+
+
+def _first_bad_line(path: Path, lines: list[str], allow_nan: bool, blank_first: bool = False) -> str:
+    """Return the message about the first line that is not made of numbers."""
+    for number, line in enumerate(lines, 1):
+        if blank_first and number == 1 and not line.strip():
+            continue
+        try:
+            bad = not line.split() or not (allow_nan or np.isfinite(list(map(float, line.split()))).all())
+        except ValueError:
+            bad = True
+        if bad:
+            got = repr(line.strip()[:60]) if line.strip() else "an empty line"
+            return f"{path} line {number}: expected finite numbers, got {got}"
+    return f"{path}: expected numbers, got an empty file"
+
+
+def _check_length(path: Path, found: int, frames: int | None, what: str, error: type[Exception] = ResultError) -> None:
+    if frames is not None and found != frames:
+        where = f" (the file ends after line {found})" if found < frames else f" (line {frames + 1} is too many)"
+        raise error(f"{path}: {found} {what}, the sequence has {frames} frames{where}")
