@@ -1,7 +1,7 @@
 """What ``tools/demo.py`` is thin over: frames in, start boxes, drawing, files out, and the loop."""
 
 from pysot.demo.draw import annotate
-from pysot.demo.outputs import Outputs, resolve_output
+from pysot.demo.outputs import Outputs, open_outputs, resolve_output
 from pysot.demo.run import Summary, follow
 from pysot.demo.sources import FrameSource, open_source, quiet_opencv
 from pysot.demo.start import Start, draw_start, missing_start, resolve_start
@@ -18,6 +18,7 @@ __all__ = [
     "draw_start",
     "follow",
     "missing_start",
+    "open_outputs",
     "open_source",
     "quiet_opencv",
     "resolve_output",

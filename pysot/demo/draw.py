@@ -27,6 +27,8 @@ LOST_GREY = (150, 150, 150)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 # Line ends are given in 1/16 pixel, so that outlines move smoothly.
 _SHIFT = 4
+# Pixels: far outside the frame, OpenCV's coordinates would wrap around and dashes be without number.
+_REACH = (-10_000, 30_000)
 
 
 class Outline(Protocol):
@@ -115,6 +117,7 @@ def _draw_closed(image: np.ndarray, corners: np.ndarray, colour: tuple[int, int,
 def _draw_dashed(
     image: np.ndarray, corners: np.ndarray, colour: tuple[int, int, int], thickness: int, dash: float
 ) -> None:
+    corners = np.clip(corners, *_REACH)
     for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         pieces = max(1, round(float(np.hypot(*(end - start))) / (2 * dash)))
         cuts = np.linspace(0, 1, 2 * pieces + 1)
@@ -161,5 +164,4 @@ def _extent(outline: Outline) -> np.ndarray:
 
 
 def _fixed_point(points: np.ndarray) -> np.ndarray:
-    # Far outside the frame OpenCV's 32-bit drawing coordinates would wrap around.
-    return np.round(np.clip(points, -10_000, 30_000) * (1 << _SHIFT)).astype(np.int32)
+    return np.round(np.clip(points, *_REACH) * (1 << _SHIFT)).astype(np.int32)

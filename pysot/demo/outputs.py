@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
 import re
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import cv2
@@ -19,6 +20,7 @@ from pysot.demo.draw import Outline
 from pysot.demo.sources import FrameSource
 from pysot.demo.start import OUTPUT_MARK
 from pysot.utils import InputError
+from pysot.utils.files import atomic_path
 
 # What every opencv-python wheel encodes: MPEG-4 through its FFmpeg, and Motion JPEG by itself.
 # H.264 would play in browsers too, but its encoder is missing from the Linux wheels.
@@ -53,40 +55,30 @@ def resolve_output(source: FrameSource, output: str | None) -> Path:
         raise InputError(f"--output {output}: unknown format {path.suffix!r}; expected one of {known}, or a folder")
     if source.path is not None and path.exists() and path.samefile(source.path):
         raise InputError(f"--output {output}: this is the input; give another name")
+    if path.suffix.lower() in ANIMATION_SUFFIXES and not hasattr(cv2, "imwriteanimation"):
+        raise InputError(f"--output {output}: OpenCV {cv2.__version__} cannot write {path.suffix}, 4.11 and newer can")
     _prove_writable(path)
     return path
 
 
 class Outputs:
-    """The files of one run; complete after ``finish``, none of them there after an exception.
+    """The files of one run; `open_outputs` makes one and completes it.
 
-    Args:
-        path: The annotated video.
-        fps: Its frames per second.
-        about: What heads the JSON file: video, model and the like.
+    Attributes:
+        video_path: The annotated video.
+        csv_path: The boxes, one target on one frame per line.
+        json_path: The same, headed by what was run.
+        warning: After the run: what of it is not in the video.
     """
 
-    def __init__(self, path: Path, fps: float, about: dict[str, Any]) -> None:
+    def __init__(self, path: Path, pictures: _PictureWriter, about: dict[str, Any]) -> None:
         self.video_path = path
         self.csv_path = path.with_suffix(".csv")
         self.json_path = path.with_suffix(".json")
         self.warning: str | None = None
+        self._pictures = pictures
         self._about = about
         self._rows: list[dict[str, Any]] = []
-        self._pictures: _PictureWriter
-        if path.suffix.lower() in ANIMATION_SUFFIXES:
-            self._pictures = _AnimationWriter(_partial(path), fps)
-        else:
-            self._pictures = _VideoWriter(_partial(path), fps)
-
-    def __enter__(self) -> Outputs:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None:
-            self._pictures.abandon()
 
     def write_picture(self, image: np.ndarray) -> None:
         """Append one annotated frame, (H, W, 3) uint8 BGR."""
@@ -110,14 +102,8 @@ class Outputs:
             }
         )
 
-    def finish(self) -> None:
-        """Put all three files in place of what was there."""
-        self.warning = self._pictures.finish()
-        os.replace(self._pictures.path, self.video_path)
-        _write_text(self.csv_path, self._write_csv)
-        _write_text(self.json_path, self._write_json)
-
-    def _write_csv(self, path: Path) -> None:
+    def write_csv(self, path: Path) -> None:
+        """Write the boxes as CSV: lost as 0 or 1, a polygon as eight numbers divided by spaces."""
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
@@ -125,12 +111,36 @@ class Outputs:
                 polygon = " ".join(str(value) for value in row["polygon"] or ())
                 writer.writerow(row | {"lost": int(row["lost"]), "polygon": polygon})
 
-    def _write_json(self, path: Path) -> None:
+    def write_json(self, path: Path) -> None:
+        """Write what was run and the boxes as JSON."""
         path.write_text(json.dumps(self._about | {"boxes": self._rows}), encoding="utf-8")
 
 
+@contextlib.contextmanager
+def open_outputs(path: Path, fps: float, about: dict[str, Any]) -> Iterator[Outputs]:
+    """Collect a run's pictures and boxes; put all files in place at the end, or none of them after an error.
+
+    Args:
+        path: The annotated video, from `resolve_output`.
+        fps: Its frames per second.
+        about: What heads the JSON file: video, model and the like.
+    """
+    kind = _AnimationWriter if path.suffix.lower() in ANIMATION_SUFFIXES else _VideoWriter
+    with atomic_path(path) as partial:
+        pictures = kind(partial, fps)
+        outputs = Outputs(path, pictures, about)
+        try:
+            yield outputs
+            outputs.warning = pictures.finish()
+        finally:
+            pictures.release()
+    for table, write in ((outputs.csv_path, outputs.write_csv), (outputs.json_path, outputs.write_json)):
+        with atomic_path(table) as partial:
+            write(partial)
+
+
 class _PictureWriter(ABC):
-    """Writes pictures into ``path``, a partial file that the caller moves or that ``abandon`` removes."""
+    """Writes pictures into ``path``, whose suffix says the format."""
 
     def __init__(self, path: Path, fps: float) -> None:
         self.path = path
@@ -144,9 +154,9 @@ class _PictureWriter(ABC):
     def finish(self) -> str | None:
         """Complete the file; return a warning if not everything is in it."""
 
-    def abandon(self) -> None:
-        """Remove what was written."""
-        self.path.unlink(missing_ok=True)
+    @abstractmethod
+    def release(self) -> None:
+        """Let go of the file, complete or not: one that is open cannot be moved or removed on Windows."""
 
 
 class _VideoWriter(_PictureWriter):
@@ -167,13 +177,12 @@ class _VideoWriter(_PictureWriter):
         self._writer.write(image)
 
     def finish(self) -> str | None:
-        if self._writer is not None:
-            self._writer.release()
+        self.release()
         return None
 
-    def abandon(self) -> None:
-        self.finish()
-        super().abandon()
+    def release(self) -> None:
+        if self._writer is not None:
+            self._writer.release()
 
 
 class _AnimationWriter(_PictureWriter):
@@ -181,8 +190,6 @@ class _AnimationWriter(_PictureWriter):
 
     def __init__(self, path: Path, fps: float) -> None:
         super().__init__(path, fps)
-        if not hasattr(cv2, "imwriteanimation"):
-            raise InputError(f"OpenCV {cv2.__version__} cannot write {path.suffix}: it needs 4.11 or newer")
         self._step = max(1, round(fps / ANIMATION_FPS))
         self._seen = 0
         self._kept: list[np.ndarray] = []
@@ -203,6 +210,9 @@ class _AnimationWriter(_PictureWriter):
         room = ANIMATION_PICTURES * self._step
         return f"the animation has the first {room} of {self._seen} frames" if self._seen > room else None
 
+    def release(self) -> None:
+        self._kept = []
+
 
 def _stem(source: FrameSource) -> str:
     if source.path is None:
@@ -210,27 +220,11 @@ def _stem(source: FrameSource) -> str:
     return source.path.stem if source.path.is_file() else source.path.name
 
 
-def _partial(path: Path) -> Path:
-    # The suffix stays: it is what OpenCV picks the container by.
-    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-
-
 def _prove_writable(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        probe = _partial(path)
-        probe.touch()
-        probe.unlink()
+        tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
         raise InputError(
             f"cannot write into {path.parent}: {error.strerror}; give --output FILE_OR_FOLDER elsewhere"
         ) from None
-
-
-def _write_text(path: Path, write: Callable[[Path], None]) -> None:
-    partial = _partial(path)
-    try:
-        write(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

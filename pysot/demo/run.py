@@ -69,8 +69,8 @@ def follow(
 ) -> Summary:
     """Track the start's boxes through the source and write what is found.
 
-    Ends with the source, after ``max_frames``, when the window is closed, or with Ctrl-C; the files are
-    complete each time.
+    Ends with the source, after ``max_frames``, when the window is closed, or with Ctrl-C; what was done by then
+    is in the outputs.
     """
     loop = _Loop(targets, start, outputs)
     interrupted = False
@@ -83,8 +83,12 @@ def follow(
                 if (window is not None and not window.show(image)) or loop.frames == max_frames:
                     break
         except KeyboardInterrupt:
+            if loop.frames == 0:
+                raise
             interrupted = True
-    outputs.finish()
+        finally:
+            if window is not None:
+                window.close()
     return Summary(loop.frames, loop.seconds, loop.mean_iou(), interrupted)
 
 
@@ -117,8 +121,9 @@ class _Loop:
         truth = self._start.ground_truth
         if truth is None or self.frames < 2 or len(truth) < self.frames:
             return None
-        overlaps = iou_xywh(np.stack(self._first_boxes[1:]), truth[1 : self.frames])
-        return float(np.nanmean(overlaps)) if np.isfinite(overlaps).any() else None
+        found, truth = np.stack(self._first_boxes[1:]), truth[1 : self.frames]
+        present = np.isfinite(truth).all(axis=1)
+        return float(iou_xywh(found[present], truth[present]).mean()) if present.any() else None
 
     def _begin(self, frame: np.ndarray) -> Mapping[int, Outline]:
         for number, box in enumerate(self._start.boxes, start=1):
