@@ -86,7 +86,7 @@ class Outputs:
 
     def write_box(self, frame: int, target: int, outline: Outline) -> None:
         """Note one target on one frame; coordinates are kept to 1/100 pixel."""
-        x, y, w, h = (round(float(value), 2) for value in outline.bbox)
+        x, y, w, h = _rounded(outline.bbox)
         polygon = outline.polygon
         self._rows.append(
             {
@@ -98,7 +98,7 @@ class Outputs:
                 "h": h,
                 "score": round(float(outline.score), 4),
                 "lost": bool(outline.lost),
-                "polygon": None if polygon is None else [round(float(value), 2) for value in polygon],
+                "polygon": None if polygon is None else _rounded(polygon),
             }
         )
 
@@ -212,6 +212,10 @@ class _AnimationWriter(_PictureWriter):
 
     def release(self) -> None:
         self._kept = []
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    return [round(float(value), 2) + 0.0 for value in values]  # + 0.0 turns -0.0 into 0.0
 
 
 def _stem(source: FrameSource) -> str:

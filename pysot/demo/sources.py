@@ -217,7 +217,9 @@ def list_images(folder: Path) -> list[Path]:
 
 def quiet_opencv() -> None:
     """Keep OpenCV and FFmpeg from writing to stderr: the errors raised here say it once, in a line."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    # OpenCV 5 moved the function.
+    set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel
+    set_level(0)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 

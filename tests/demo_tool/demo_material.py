@@ -7,7 +7,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
+needs_animation = pytest.mark.skipif(
+    not hasattr(cv2, "imwriteanimation"), reason="this OpenCV writes no animations (4.11 and newer do)"
+)
 WIDTH, HEIGHT, SIDE = 96, 72, 20
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from demo_material import FakeMultiTracker, make_images, make_video, picture, square_x, truth_lines
+from demo_material import FakeMultiTracker, make_images, make_video, needs_animation, picture, square_x, truth_lines
 
 import pysot
 from pysot import demo
@@ -146,6 +146,7 @@ def test_truncated_video_is_tracked_to_its_end_with_a_warning(here, tool, loaded
     assert f"warning: cut.avi, frame {frames}: cannot be read; stopped after {frames} of 40" in shown.err
 
 
+@needs_animation
 def test_animation_for_a_readme(here, tool, loaded):
     assert tool.main(["--video", "clip.avi", "--output", "picture.webp"]) == 0
     assert len(cv2.imreadanimation("picture.webp")[1].frames) == 6
