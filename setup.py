@@ -41,7 +41,7 @@ setup(
         "train": ["torchvision>=0.19", "tensorboardX>=2.6"],
         "zoo": ["gdown>=5"],
         "eval": ["matplotlib>=3.6"],
-        "render": ["moderngl>=5.10"],
+        "render": ["moderngl>=5.10", "imageio-ffmpeg>=0.5"],
         # Triton's interpreter runs the GPU kernels' arithmetic on the CPU in the tests.
         "dev": [
             "pytest>=8",
