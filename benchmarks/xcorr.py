@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -88,7 +88,7 @@ def candidates(shape: Shape, device: torch.device) -> dict[str, Correlation | No
     }
 
 
-def take_turns(runs: dict[str, Callable[[], object]], threads: int, seconds: float) -> dict[str, float]:
+def take_turns(runs: Mapping[str, Callable[[], object]], threads: int, seconds: float) -> dict[str, float]:
     """Return the best mean time of a call over some rounds, in milliseconds; the timer waits for the GPU.
 
     The columns take turns, so that whatever else the machine does disturbs them alike.
@@ -129,7 +129,7 @@ def cell(name: str, forward: dict[str, float], training: dict[str, float]) -> st
 
     Example:
         >>> cell("chosen", {"grouped conv": 2.0, "chosen": 1.0}, {"grouped conv": 6.0, "chosen": 2.0})
-        '1.00 (2.0x) / 2.00 (3.0x)'
+        '1.00 (2x) / 2.00 (3x)'
         >>> cell("triton", {"grouped conv": 2.0}, {"grouped conv": 6.0})
         '-'
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -21,21 +23,12 @@ def xcorr_reference(search: Tensor, kernel: Tensor) -> Tensor:
         tensor([[[[8., 8.],
                   [8., 8.]]]])
     """
-    batch = max(len(search), len(kernel))
-    channels, (height, width) = search.shape[1], kernel.shape[2:]
-    responses = []
-    for b in range(batch):
-        x = search[b * len(search) // batch]
-        filters = kernel[b * len(kernel) // batch].reshape(-1, channels, height, width)
-        rows = []
-        for i in range(x.shape[1] - height + 1):
-            columns = []
-            for j in range(x.shape[2] - width + 1):
-                window = x[:, i : i + height, j : j + width]
-                columns.append((window * filters).sum(dim=(1, 2, 3)))
-            rows.append(torch.stack(columns, dim=-1))
-        responses.append(torch.stack(rows, dim=-2))
-    return torch.stack(responses)
+    channels, size = search.shape[1], kernel.shape[2:]
+
+    def respond(window: Tensor, template: Tensor) -> Tensor:
+        return (window * template.reshape(-1, channels, *size)).sum(dim=(1, 2, 3))
+
+    return _slide(search, kernel, respond)
 
 
 def xcorr_depthwise_reference(search: Tensor, kernel: Tensor) -> Tensor:
@@ -54,9 +47,14 @@ def xcorr_depthwise_reference(search: Tensor, kernel: Tensor) -> Tensor:
         <BLANKLINE>
                  [[4., 4.]]]])
     """
+    return _slide(search, kernel, lambda window, template: (window * template).sum(dim=(1, 2)))
+
+
+def _slide(search: Tensor, kernel: Tensor, respond: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Lay the template of every batch entry on each window of its search features and collect the responses."""
     batch = max(len(search), len(kernel))
     height, width = kernel.shape[2:]
-    responses = []
+    maps = []
     for b in range(batch):
         x = search[b * len(search) // batch]
         z = kernel[b * len(kernel) // batch]
@@ -64,8 +62,7 @@ def xcorr_depthwise_reference(search: Tensor, kernel: Tensor) -> Tensor:
         for i in range(x.shape[1] - height + 1):
             columns = []
             for j in range(x.shape[2] - width + 1):
-                window = x[:, i : i + height, j : j + width]
-                columns.append((window * z).sum(dim=(1, 2)))
+                columns.append(respond(x[:, i : i + height, j : j + width], z))
             rows.append(torch.stack(columns, dim=-1))
-        responses.append(torch.stack(rows, dim=-2))
-    return torch.stack(responses)
+        maps.append(torch.stack(rows, dim=-2))
+    return torch.stack(maps)

@@ -79,8 +79,9 @@ def xcorr_depthwise(search: Tensor, kernel: Tensor) -> Tensor:
     search, kernel = prepare(search, kernel, depthwise=True)
     if is_traced():
         return depthwise_conv(search, kernel)
-    if search.device.type == "cpu":
-        return DepthwiseCorrelation.apply(search, kernel, (0, 0))
     if search.device.type == "cuda":
         return depthwise_cuda(search, kernel)
+    wants_gradient = torch.is_grad_enabled() and (search.requires_grad or kernel.requires_grad)
+    if search.device.type == "cpu" and wants_gradient:
+        return DepthwiseCorrelation.apply(search, kernel, (0, 0))
     return depthwise_conv(search, kernel)
