@@ -36,6 +36,15 @@ class AverageOverlapScores:
         rates = {name: weighted_ratio(hits, self.frames) for name, hits in self.successes.items()}
         return {"ao": weighted_ratio(self.overlap, self.frames), **rates}
 
+    def gathered(self, owner: NDArray[np.int64], count: int) -> AverageOverlapScores:
+        """Return the sums over the repetitions of every sequence: row i here goes to ``owner[i]`` of ``count``."""
+
+        def gather(values: FloatArray) -> FloatArray:
+            return np.bincount(owner, weights=values, minlength=count).astype(np.float64)
+
+        successes = {name: gather(hits) for name, hits in self.successes.items()}
+        return AverageOverlapScores(gather(self.overlap), successes, gather(self.frames))
+
 
 def average_overlap_scores(
     ground_truth: FloatArray,

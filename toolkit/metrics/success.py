@@ -69,23 +69,18 @@ def one_pass_scores(
         predictions = predictions.copy()
         first = np.cumsum(lengths) - lengths
         predictions[first] = ground_truth[first]
-    counted = np.ones(len(ground_truth), dtype=bool)
-    judged = counted
-    if visible is not None and conventions.absent != "counted":
-        judged = visible
-        counted = visible if conventions.absent == "ignored" else counted
-    has_size = (ground_truth[:, 2] > 0) & (ground_truth[:, 3] > 0)
-    if conventions.invalid == "ignored":
-        counted, judged = counted & has_size, judged & has_size
-
-    owner = np.repeat(np.arange(len(lengths)), lengths)
-    frames = np.bincount(owner[counted], minlength=len(lengths)).astype(np.float64)
-    if not judged.all():
-        owner, has_size = owner[judged], has_size[judged]
-        ground_truth, predictions = ground_truth[judged], predictions[judged]
     truth, boxes = np.ascontiguousarray(ground_truth.T), np.ascontiguousarray(predictions.T)
-    overlaps = np.where(has_size, iou_xywh(truth.T, boxes.T), -1.0)
-    total = np.bincount(owner, minlength=len(lengths))[:, None]
+    has_size = (truth[2] > 0) & (truth[3] > 0)
+    hidden = np.zeros(len(has_size), dtype=bool)
+    if visible is not None and conventions.absent != "counted":
+        hidden = ~visible
+    left_out = hidden if conventions.absent == "ignored" else np.zeros_like(hidden)
+    if conventions.invalid == "ignored":
+        left_out = left_out | ~has_size
+    never = hidden | left_out
+    owner = np.repeat(np.arange(len(lengths)), lengths)
+    frames = lengths - np.bincount(owner[left_out], minlength=len(lengths))
+    overlaps = np.where(has_size & ~never, iou_xywh(truth.T, boxes.T), -1.0)
     # The centre of a box is its middle pixel, x + (w - 1) / 2.
     true_centres, centres = (columns[:2] + (columns[2:] - 1) / 2 for columns in (truth, boxes))
     no_centre = ~(true_centres > 0).all(axis=0)
@@ -97,17 +92,20 @@ def one_pass_scores(
             errors[no_centre] = -1
         else:
             errors[~has_size] = np.inf
+        errors[never] = np.inf
         return _not_above(errors, thresholds, owner, frames)
 
     with np.errstate(invalid="ignore", divide="ignore"):
         return OnePassScores(
-            success=(total - _not_above(overlaps, OVERLAP_THRESHOLDS, owner, frames)) / frames[:, None],
+            success=(lengths[:, None] - _not_above(overlaps, OVERLAP_THRESHOLDS, owner, frames)) / frames[:, None],
             precision=precise(1.0, ERROR_THRESHOLDS) / frames[:, None],
             normalized_precision=precise(truth[2:] + 1e-16, NORMALIZED_THRESHOLDS) / frames[:, None],
         )
 
 
-def _not_above(values: FloatArray, thresholds: FloatArray, owner: NDArray[np.int64], frames: FloatArray) -> FloatArray:
+def _not_above(
+    values: FloatArray, thresholds: FloatArray, owner: NDArray[np.int64], frames: NDArray[np.int64]
+) -> FloatArray:
     """Return (S, T): for every sequence and threshold the number of values not above it."""
     bins = thresholds.size + 1
     place = owner * bins + np.searchsorted(thresholds, values)

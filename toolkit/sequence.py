@@ -1,0 +1,113 @@
+"""A sequence: the frames of one video and what is known about the target in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from toolkit.errors import DatasetError
+from toolkit.regions import FloatArray, Regions
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+
+
+class Frames:
+    """The image files of a sequence, listed only when asked for: scoring needs no images.
+
+    Args:
+        folder: what the names are relative to.
+        names: file names in order; None for all images in the folder, sorted.
+        start: of the images in the folder, how many to leave out in front.
+        count: how many frames there are; None for all.
+    """
+
+    def __init__(self, folder: Path, names: list[str] | None = None, start: int = 0, count: int | None = None) -> None:
+        self.folder = folder
+        self._names = names
+        self._start = start
+        self._count = len(names) if names is not None else count
+
+    @cached_property
+    def paths(self) -> list[Path]:
+        """All files in order; of a folder without images, none."""
+        if self._names is not None:
+            return [self.folder / name for name in self._names]
+        found = []
+        if self.folder.is_dir():
+            with os.scandir(self.folder) as entries:
+                found = [entry.name for entry in entries if entry.name.lower().endswith(IMAGE_SUFFIXES)]
+        # By length first, so that 2.jpg comes before 10.jpg.
+        found.sort(key=lambda name: (len(name), name))
+        stop = None if self._count is None else self._start + self._count
+        return [self.folder / name for name in found[self._start : stop]]
+
+    def __len__(self) -> int:
+        return len(self.paths) if self._count is None else self._count
+
+
+@dataclass(frozen=True, eq=False)
+class Sequence:
+    """One video with one target.
+
+    Attributes:
+        name: as in the benchmark's lists and result files.
+        frames: the image files.
+        ground_truth: one region per frame, NaN where the target is absent; only the first where the benchmark
+            withholds the rest.
+        attributes: challenges that the whole sequence has, such as "Occlusion".
+        visible: (N,) False on frames where the target is flagged absent; None if nothing is flagged.
+        tags: per frame tag, such as "occlusion", its (N,) mask.
+        annotated_size: image width and height if the annotations have them.
+    """
+
+    name: str
+    frames: Frames
+    ground_truth: Regions
+    attributes: tuple[str, ...] = ()
+    visible: NDArray[np.bool_] | None = None
+    tags: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    annotated_size: tuple[int, int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        return (self.frame(index) for index in range(len(self)))
+
+    @property
+    def start_region(self) -> FloatArray:
+        """(4,) box or (8,) polygon that the tracker is started on."""
+        return self.ground_truth.values[0, : self.ground_truth.sizes[0]]
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Image width and height, from the annotations or else the first image."""
+        if self.annotated_size is not None:
+            return self.annotated_size
+        height, width = self.frame(0).shape[:2]
+        return width, height
+
+    def frame(self, index: int) -> NDArray[np.uint8]:
+        """Read a frame, counted from 0, as (H, W, 3) uint8 BGR.
+
+        Raises:
+            DatasetError: the file is missing or cannot be decoded.
+        """
+        if index >= len(self.frames.paths):
+            raise DatasetError(
+                f"{self.name}: no image for frame {index + 1} in {self.frames.folder} "
+                f"({len(self.frames.paths)} images, {len(self)} frames expected)"
+            )
+        path = self.frames.paths[index]
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if image is None:
+            problem = "cannot be decoded as an image" if path.exists() else "no such file"
+            raise DatasetError(f"{path}: {problem} (frame {index + 1} of {self.name})")
+        return np.asarray(image, dtype=np.uint8)
