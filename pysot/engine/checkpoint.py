@@ -97,16 +97,29 @@ def load_checkpoint(model: nn.Module, path: str | os.PathLike[str], *, strict: b
             network is unchanged then.
         FileNotFoundError: No such file.
     """
-    path = Path(path)
-    converted = to_native(read_tensors(path))
-    if converted is None:
-        raise CheckpointError(
-            f"{path}: the names of its tensors are of no known layout; see docs/checkpoints.md for the known ones"
-        )
-    report, state = _match(path, converted, model.state_dict())
-    if not report.fits and (strict or not report.loaded):
-        raise CheckpointError(f"{_misfit(report)}; is it the checkpoint of this configuration?")
+    report, state = _read_for(Path(path), model.state_dict(), strict)
     model.load_state_dict(state, strict=False)
+    return report
+
+
+def convert_checkpoint(
+    source: str | os.PathLike[str], target: str | os.PathLike[str], model: nn.Module | None = None
+) -> LoadReport:
+    """Write a checkpoint of any known layout in the native one.
+
+    Args:
+        source: The file to read.
+        target: The file to write; it is replaced, whole or not at all.
+        model: The network the result must fit; None to keep whatever the file has.
+
+    Returns:
+        As for `load_checkpoint`; without a model nothing is missing or unexpected.
+
+    Raises:
+        CheckpointError: As for `load_checkpoint`.
+    """
+    report, state = _read_for(Path(source), None if model is None else model.state_dict(), strict=True)
+    save_tensors(state, target)
     return report
 
 
@@ -145,6 +158,19 @@ def save_tensors(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> N
     """Write a state as a plain dictionary of tensors, whole or not at all."""
     with atomic_path(path) as temporary:
         torch.save({name: tensor.detach().cpu().clone() for name, tensor in state.items()}, temporary)
+
+
+def _read_for(path: Path, wanted: Mapping[str, Tensor] | None, strict: bool) -> tuple[LoadReport, dict[str, Tensor]]:
+    """Return the report and the native tensors of a file that a network with the state ``wanted`` can load."""
+    converted = to_native(read_tensors(path))
+    if converted is None:
+        raise CheckpointError(
+            f"{path}: the names of its tensors are of no known layout; see docs/checkpoints.md for the known ones"
+        )
+    report, state = _match(path, converted, converted.state if wanted is None else wanted)
+    if not report.fits and (strict or not report.loaded):
+        raise CheckpointError(f"{_misfit(report)}; is it the checkpoint of this configuration?")
+    return report, state
 
 
 def _match(path: Path, converted: Converted, wanted: Mapping[str, Tensor]) -> tuple[LoadReport, dict[str, Tensor]]:

@@ -1,7 +1,7 @@
 """Layouts of public checkpoints, recognised by their parameter names, and the way to this project's names.
 
-The native layout is that of PySOT's public checkpoints (``backbone.``, ``neck.``, ``rpn_head.``, ...). A layout here is a
-row of a table: how to recognise it and how a name or the whole state becomes native.
+The native layout is that of PySOT's public checkpoints (``backbone.``, ``neck.``, ``rpn_head.``, ...). A layout here
+is a row of a table: how to recognise it and how a name or the whole state becomes native.
 """
 
 from __future__ import annotations

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-def as_bgr_uint8(frame: NDArray[np.generic]) -> NDArray[np.uint8]:
+def as_bgr_uint8(frame: NDArray[Any]) -> NDArray[np.uint8]:
     """Return the frame as (H, W, 3) uint8 BGR, converting where needed.
 
     Gray frames (H, W) or (H, W, 1) are repeated to three channels, the alpha channel of BGRA is dropped, 16-bit

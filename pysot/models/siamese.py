@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -113,7 +113,7 @@ class SiameseNet(nn.Module):
         if self.neck is not None:
             levels = self.neck(levels)
         cls, loc = self.rpn_head(template.kernels, levels)
-        correlation = ()
+        correlation: tuple[Tensor, ...] = ()
         if self.mask_head is not None:
             correlation = (self.mask_head.correlate(template.mask_kernel[0], levels[0]),)
         return NetworkOutput(cls, loc, levels, correlation, early if self.refine_head is not None else ())
@@ -139,9 +139,9 @@ def map_tensors(function: Callable[..., Tensor], *trees: Nested) -> Nested:
     """Apply ``function`` to the tensors at each place of equally built (named) tuples of tensors."""
     first = trees[0]
     if isinstance(first, Tensor):
-        return function(*trees)  # type: ignore[return-value]
-    parts = [map_tensors(function, *items) for items in zip(*trees, strict=True)]  # type: ignore[call-overload]
-    return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)  # type: ignore[call-arg]
+        return cast(Nested, function(*trees))
+    parts = [map_tensors(function, *items) for items in zip(*cast(Any, trees), strict=True)]
+    return cast(Any, type(first))._make(parts) if hasattr(first, "_make") else cast(Nested, tuple(parts))
 
 
 def stack_templates(templates: Sequence[Template]) -> Template:

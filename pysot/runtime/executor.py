@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from torch import Tensor
 from pysot.models import NetworkOutput, SiameseNet, Template
 from pysot.runtime.fuse import fuse_conv_bn
 from pysot.utils import InputError
+
+Runtime = Literal["eager", "fused"]
 
 
 def choose_device(device: str | torch.device = "auto") -> torch.device:
@@ -36,13 +39,27 @@ class Executor:
     """A network made ready for inference. Keeps no state between calls; safe to share between trackers.
 
     Args:
-        network: Left as it is; the executor works on its own copy, with folded batch normalisation.
+        network: Left as it is; the executor works on a copy in evaluation mode.
         device: Where to run.
         color: Channel order of the network's input.
+        runtime: ``eager`` runs the layers one by one, which gives the published trackers' numbers to the last bit on
+            the CPU; ``fused`` folds the batch normalisations and keeps channels last in memory: the same function up
+            to rounding (about 1e-5), faster.
     """
 
-    def __init__(self, network: SiameseNet, device: torch.device, color: Literal["BGR", "RGB"] = "BGR") -> None:
-        self.network = fuse_conv_bn(network).to(device, memory_format=torch.channels_last)
+    def __init__(
+        self,
+        network: SiameseNet,
+        device: torch.device,
+        color: Literal["BGR", "RGB"] = "BGR",
+        runtime: Runtime = "eager",
+    ) -> None:
+        if runtime not in get_args(Runtime):
+            raise InputError(f"unknown runtime {runtime!r}: expected one of {list(get_args(Runtime))}")
+        self._memory_format = torch.channels_last if runtime == "fused" else torch.contiguous_format
+        ready = fuse_conv_bn(network) if runtime == "fused" else copy.deepcopy(network).eval()
+        # nn.Module.to takes a memory format, its annotations do not know.
+        self.network = ready.to(device).to(memory_format=self._memory_format)  # type: ignore[call-overload]
         self.network.requires_grad_(False)
         self.device = device
         self.color = color
@@ -63,7 +80,8 @@ class Executor:
         return self.network.masks_at(output, cells).sigmoid()
 
     def _to_input(self, crops: Sequence[NDArray[np.uint8]]) -> Tensor:
-        # Stacked images are channels-last in memory already, which is what the convolutions here prefer; bytes cross
-        # to the device, floats are made there.
+        # Bytes cross to the device; floats are made there.
         pixels = torch.from_numpy(np.stack(crops)).to(self.device).permute(0, 3, 1, 2)
-        return (pixels.flip(1) if self.color == "RGB" else pixels).float()
+        if self.color == "RGB":
+            pixels = pixels.flip(1)
+        return pixels.to(torch.float32, memory_format=self._memory_format)

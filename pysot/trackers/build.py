@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pysot.models import SiameseNet
-from pysot.runtime import Executor, choose_device
+from pysot.runtime import Executor, Runtime, choose_device
 from pysot.trackers.base import TRACKERS, Tracker
 from pysot.trackers.dasiamrpn import AdaptiveSearch, DaSiamRPNTracker, DistractorParams
 from pysot.trackers.long_term import SearchGrowth, SiamRPNLTTracker
@@ -21,20 +21,23 @@ if TYPE_CHECKING:
     from yacs.config import CfgNode
 
 
-def build_tracker(cfg: CfgNode, model: SiameseNet, device: str | torch.device = "auto") -> Tracker[Any]:
+def build_tracker(
+    cfg: CfgNode, model: SiameseNet, device: str | torch.device = "auto", runtime: Runtime = "eager"
+) -> Tracker[Any]:
     """Return the tracker a configuration describes.
 
     Args:
         cfg: From `pysot.load_cfg`.
         model: The network; the tracker works on a copy of it in evaluation mode.
         device: ``auto`` (CUDA where there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+        runtime: ``eager`` (bit-equal to the published trackers on the CPU) or ``fused`` (faster, equal to rounding).
 
     Raises:
         ConfigError: An unknown tracker, or one that does not fit the network.
-        InputError: No such device.
+        InputError: No such device or runtime.
     """
     kind = TRACKERS[cfg.TRACK.TYPE]
-    executor = Executor(model, choose_device(device), cfg.INPUT.COLOR)
+    executor = Executor(model, choose_device(device), cfg.INPUT.COLOR, runtime)
     return _ARGUMENTS[kind](cfg, executor)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -37,7 +38,7 @@ class Head(nn.Module):
         raise NotImplementedError
 
     @classmethod
-    def from_channels(cls, channels: Sequence[int], **kwargs: object) -> Head:
+    def from_channels(cls, channels: Sequence[int], **kwargs: Any) -> Head:
         """Build the head for levels of the given channel counts, with the remaining keys of RPN.KWARGS."""
         raise NotImplementedError
 

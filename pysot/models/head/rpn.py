@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,9 +58,9 @@ class DepthwiseRPN(Head):
         self.loc = DepthwiseXCorr(in_channels, out_channels, 4 * anchor_num)
 
     @classmethod
-    def from_channels(cls, channels: Sequence[int], **kwargs: object) -> DepthwiseRPN:
+    def from_channels(cls, channels: Sequence[int], **kwargs: Any) -> DepthwiseRPN:
         """Build the head for one level."""
-        return cls(only_level(cls.__name__, channels), **kwargs)  # type: ignore[arg-type]
+        return cls(only_level(cls.__name__, channels), **kwargs)
 
     def encode(self, levels: Sequence[Tensor]) -> Kernels:
         """Return the class and box kernels, (B, hidden, h - 2, w - 2) each."""
@@ -91,9 +92,9 @@ class UPChannelRPN(Head):
         self.loc_adjust = nn.Conv2d(offsets, offsets, 1)
 
     @classmethod
-    def from_channels(cls, channels: Sequence[int], **kwargs: object) -> UPChannelRPN:
+    def from_channels(cls, channels: Sequence[int], **kwargs: Any) -> UPChannelRPN:
         """Build the head for one level."""
-        return cls(only_level(cls.__name__, channels), **kwargs)  # type: ignore[arg-type]
+        return cls(only_level(cls.__name__, channels), **kwargs)
 
     def encode(self, levels: Sequence[Tensor]) -> Kernels:
         """Return the class and box kernels, (B, 2k * C, h - 2, w - 2) and (B, 4k * C, h - 2, w - 2)."""
@@ -129,7 +130,7 @@ class MultiRPN(Head):
 
     @classmethod
     def from_channels(
-        cls, channels: Sequence[int], weighted: bool = False, branch: str = "DepthwiseRPN", **kwargs: object
+        cls, channels: Sequence[int], weighted: bool = False, branch: str = "DepthwiseRPN", **kwargs: Any
     ) -> MultiRPN:
         """Build a ``branch`` head per level; a depth-wise branch correlates as many channels as its level has."""
         if branch == "MultiRPN":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -25,10 +26,10 @@ class SiamFCHead(Head):
         self.out_scale = out_scale
 
     @classmethod
-    def from_channels(cls, channels: Sequence[int], **kwargs: object) -> SiamFCHead:
+    def from_channels(cls, channels: Sequence[int], **kwargs: Any) -> SiamFCHead:
         """Build the head for one level."""
         only_level(cls.__name__, channels)
-        return cls(**kwargs)  # type: ignore[arg-type]
+        return cls(**kwargs)
 
     def encode(self, levels: Sequence[Tensor]) -> Kernels:
         """Return the template features themselves."""

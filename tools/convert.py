@@ -1,0 +1,58 @@
+"""Convert a checkpoint of any known layout to this project's own: a plain dictionary of tensors.
+
+Known: PySOT's weights and training checkpoints, foolwood/SiamMask, foolwood/DaSiamRPN, siamfc-pytorch, backbones alone,
+torchvision's ImageNet ResNets and MobileNetV2. Nothing in the file is executed. Loading converts by itself; this tool
+is for keeping the result, and for looking at what a file holds.
+
+    python tools/convert.py SiamRPNVOT.model dasiamrpn_vot.pth
+    python tools/convert.py checkpoint_e20.pth model.pth --cfg siamrpn_r50
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import pysot
+from pysot.engine.checkpoint import convert_checkpoint
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the arguments."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("input", type=Path, metavar="IN", help="checkpoint to read")
+    parser.add_argument("output", type=Path, metavar="OUT", help="file to write; refused if it exists without --force")
+    parser.add_argument(
+        "--cfg",
+        "--config",
+        dest="config",
+        help="configuration the result must fit exactly; decides which of AlexNet's two layouts is written",
+    )
+    parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Convert and return the exit code: 0, or 2 after an error of the user's."""
+    args = parse_args(argv)
+    try:
+        if args.output.exists() and not args.force:
+            raise pysot.PysotError(f"{args.output} exists; give --force to replace it")
+        model = pysot.build_model(pysot.load_cfg(args.config)) if args.config else None
+        report = convert_checkpoint(args.input, args.output, model)
+    except (pysot.PysotError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(report)
+    for name, reason in report.unused.items():
+        print(f"  not used: {name}: {reason}")
+    print(f"written: {args.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
