@@ -28,7 +28,7 @@ from toolkit.metrics.bootstrap import PairedComparison, compare, confidence_inte
 from toolkit.metrics.eao import ExpectedOverlap, expected_overlap
 from toolkit.metrics.long_term import LongTermScores, long_term_scores
 from toolkit.metrics.success import OnePassScores, one_pass_scores
-from toolkit.overlap import vot_overlaps_within
+from toolkit.overlap import vot_overlaps, vot_overlaps_within
 from toolkit.regions import Regions
 from toolkit.results import LAYOUTS, read_boxes, read_confidences, read_regions, read_times, write_atomic
 from toolkit.sequence import Sequence
@@ -166,6 +166,11 @@ class GroundTruth:
         return np.array([len(sequence.ground_truth) for sequence in self.sequences])
 
     @cached_property
+    def owner(self) -> NDArray[np.int64]:
+        """(F,) the sequence that a frame belongs to."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+    @cached_property
     def boxes(self) -> FloatArray:
         """(F, 4) boxes x, y, w, h."""
         return np.concatenate([_boxes_of(sequence.ground_truth) for sequence in self.sequences])
@@ -199,7 +204,7 @@ class GroundTruth:
 
     def split(self, values: NDArray[Any]) -> list[NDArray[Any]]:
         """Split an array over all frames by sequence."""
-        return np.split(values, np.cumsum(self.lengths)[:-1])
+        return _split(values, self.lengths)
 
 
 def score(truth: GroundTruth, tracker: Path, conventions: Conventions = PUBLISHED) -> Scores:
@@ -210,7 +215,8 @@ def score(truth: GroundTruth, tracker: Path, conventions: Conventions = PUBLISHE
     """
     if not tracker.is_dir():
         raise ResultError(f"no results in {tracker}")
-    metrics, statistics = FAMILIES[truth.benchmark.family](truth, tracker, conventions)
+    family = FAMILIES[truth.benchmark.family]
+    metrics, statistics = family.score(truth, family.read(truth, tracker), conventions)
     names = tuple(sequence.name for sequence in truth.sequences)
     return Scores(tracker.name, names, truth.attributes, metrics, statistics, _speed(truth, tracker))
 
@@ -218,49 +224,59 @@ def score(truth: GroundTruth, tracker: Path, conventions: Conventions = PUBLISHE
 Scored = tuple[tuple[Metrics, ...], dict[str, Statistic]]
 
 
-def _one_pass(truth: GroundTruth, tracker: Path, conventions: Conventions) -> Scored:
-    boxes = np.concatenate([_read_one_pass(truth, tracker, i) for i in range(len(truth.sequences))])
+def _read_one_pass(truth: GroundTruth, tracker: Path) -> FloatArray:
+    """Return (F, 4) boxes of all sequences."""
+    return np.concatenate([_read_boxes(truth, tracker, number) for number in range(len(truth.sequences))])
+
+
+def _score_one_pass(truth: GroundTruth, boxes: FloatArray, conventions: Conventions) -> Scored:
     scores = one_pass_scores(truth.boxes, boxes, truth.lengths, truth.visible, conventions)
     return (scores,), scores.statistics()
 
 
-def _average_overlap(truth: GroundTruth, tracker: Path, conventions: Conventions) -> Scored:
-    runs = [_repetition_files(truth, tracker, sequence) for sequence in truth.sequences]
-    boxes, owners = [], []
-    for number, files in enumerate(runs):
-        boxes += [read_boxes(file, int(truth.lengths[number])) for file in files]
-        owners += [number] * len(files)
-    repeat = np.array(owners)
-    visible = None if truth.visible is None else np.concatenate([truth.split(truth.visible)[i] for i in owners])
+def _read_repeated(truth: GroundTruth, tracker: Path) -> list[list[FloatArray]]:
+    """Return for each sequence the boxes (N, 4) of each repetition there is."""
+    return [
+        [read_boxes(file, int(length)) for file in _repetition_files(truth, tracker, sequence)]
+        for sequence, length in zip(truth.sequences, truth.lengths, strict=True)
+    ]
+
+
+def _score_average_overlap(truth: GroundTruth, runs: list[list[FloatArray]], conventions: Conventions) -> Scored:
+    owner = np.repeat(np.arange(len(runs)), [len(found) for found in runs])
     per_run = average_overlap_scores(
-        np.concatenate([truth.split(truth.boxes)[i] for i in owners]),
-        np.concatenate(boxes),
-        truth.lengths[repeat],
-        truth.sizes[repeat],
-        visible,
+        np.concatenate([truth.split(truth.boxes)[number] for number in owner]),
+        np.concatenate([boxes for found in runs for boxes in found]),
+        truth.lengths[owner],
+        truth.sizes[owner],
+        None if truth.visible is None else np.concatenate([truth.split(truth.visible)[i] for i in owner]),
     )
-    scores = per_run.gathered(repeat, len(truth.sequences))
+    scores = per_run.gathered(owner, len(runs))
     return (scores,), scores.statistics()
 
 
-def _supervised(truth: GroundTruth, tracker: Path, conventions: Conventions) -> Scored:
-    files = [_repetition_files(truth, tracker, sequence) for sequence in truth.sequences]
+def _read_supervised(truth: GroundTruth, tracker: Path) -> list[list[Regions]]:
+    """Return for each sequence the runs that count: all repetitions if none is missing, else the first."""
     complete = LAYOUTS[truth.benchmark.protocol].repetitions
-    runs = [
+    files = [_repetition_files(truth, tracker, sequence) for sequence in truth.sequences]
+    return [
         [read_regions(file, int(length)) for file in (found if len(found) == complete else found[:1])]
         for found, length in zip(files, truth.lengths, strict=True)
     ]
-    bounds = np.repeat(truth.sizes, truth.lengths, axis=0)
-    # One repetition of all sequences at a time: all frames in one call.
+
+
+def _score_supervised(truth: GroundTruth, runs: list[list[Regions]], conventions: Conventions) -> Scored:
     wide: list[list[FloatArray]] = [[] for _ in runs]
     narrow: list[list[FloatArray]] = [[] for _ in runs]
+    # All sequences in one call, one repetition at a time.
     for repetition in range(max(map(len, runs))):
         here = [number for number, found in enumerate(runs) if repetition < len(found)]
-        frames = np.isin(np.repeat(np.arange(len(runs)), truth.lengths), here)
         corners = np.concatenate([runs[number][repetition].corners() for number in here])
-        both = vot_overlaps_within(truth.corners[frames], corners, [bounds[frames], bounds[frames] - 1])
+        frames = np.isin(truth.owner, here)
+        bounds = truth.sizes[truth.owner[frames]]
+        both = vot_overlaps_within(truth.corners[frames], corners, [bounds, bounds - 1])
         for column, overlaps in zip((wide, narrow), both, strict=True):
-            for number, values in zip(here, np.split(overlaps, np.cumsum(truth.lengths[here])[:-1]), strict=True):
+            for number, values in zip(here, _split(overlaps, truth.lengths[here]), strict=True):
                 column[number].append(values)
     accuracy = accuracy_robustness(runs, wide if conventions.vot_bounds == "published" else narrow)
     eao = expected_overlap(
@@ -274,25 +290,41 @@ def _supervised(truth: GroundTruth, tracker: Path, conventions: Conventions) -> 
     return (accuracy, eao), accuracy.statistics() | grouped
 
 
-def _long_term(truth: GroundTruth, tracker: Path, conventions: Conventions) -> Scored:
+LongTermRuns = tuple[list[Regions], list[FloatArray]]
+
+
+def _read_long_term(truth: GroundTruth, tracker: Path) -> LongTermRuns:
+    """Return for each sequence the regions and the confidences."""
     layout = LAYOUTS[truth.benchmark.protocol]
     runs, confidences = [], []
     for sequence, length in zip(truth.sequences, truth.lengths, strict=True):
         runs.append(read_regions(layout.regions_path(tracker, sequence.name), int(length)))
         confidences.append(read_confidences(layout.confidence_path(tracker, sequence.name), int(length)))
-    bounds = np.repeat(truth.sizes, truth.lengths, axis=0)
+    return runs, confidences
+
+
+def _score_long_term(truth: GroundTruth, results: LongTermRuns, conventions: Conventions) -> Scored:
+    runs, confidences = results
     corners = np.concatenate([run.corners() for run in runs])
-    overlaps = vot_overlaps_within(truth.corners, corners, [bounds])[0]
-    visible = [int(count.sum()) for count in truth.split(~np.isnan(truth.corners[:, 0]))]
+    overlaps = vot_overlaps(truth.corners, corners, truth.sizes[truth.owner])
+    visible = [int(known.sum()) for known in truth.split(~np.isnan(truth.corners[:, 0]))]
     scores = long_term_scores(truth.split(overlaps), confidences, visible)
     return (scores,), scores.statistics()
 
 
-FAMILIES: dict[str, Callable[[GroundTruth, Path, Conventions], Scored]] = {
-    "one_pass": _one_pass,
-    "average_overlap": _average_overlap,
-    "supervised": _supervised,
-    "long_term": _long_term,
+@dataclass(frozen=True)
+class Family:
+    """How the results of a kind of benchmark are read and scored; ``score`` takes what ``read`` returned."""
+
+    read: Callable[[GroundTruth, Path], Any]
+    score: Callable[[GroundTruth, Any, Conventions], Scored]
+
+
+FAMILIES = {
+    "one_pass": Family(_read_one_pass, _score_one_pass),
+    "average_overlap": Family(_read_repeated, _score_average_overlap),
+    "supervised": Family(_read_supervised, _score_supervised),
+    "long_term": Family(_read_long_term, _score_long_term),
 }
 
 
@@ -310,6 +342,10 @@ def write_scores(path: Path, evaluations: list[Evaluation]) -> None:
     write_atomic(path, scores_json(evaluations))
 
 
+def _split(values: NDArray[Any], lengths: NDArray[np.int64]) -> list[NDArray[Any]]:
+    return np.split(values, np.cumsum(lengths)[:-1])
+
+
 def _boxes_of(regions: Regions) -> FloatArray:
     """Return (N, 4): boxes as they are, polygons by their enclosing box."""
     boxes = regions.values[:, :4].copy()
@@ -319,7 +355,7 @@ def _boxes_of(regions: Regions) -> FloatArray:
     return boxes
 
 
-def _read_one_pass(truth: GroundTruth, tracker: Path, number: int) -> FloatArray:
+def _read_boxes(truth: GroundTruth, tracker: Path, number: int) -> FloatArray:
     sequence, length = truth.sequences[number], int(truth.lengths[number])
     path = LAYOUTS["one_pass"].regions_path(tracker, sequence.name)
     if not path.exists():

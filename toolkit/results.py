@@ -231,12 +231,13 @@ def _first_bad_line(path: Path, lines: list[str], allow_nan: bool, blank_first: 
         if blank_first and number == 1 and not line.strip():
             continue
         try:
-            bad = not line.split() or not (allow_nan or np.isfinite(list(map(float, line.split()))).all())
+            numbers = list(map(float, line.split()))
+            bad = not numbers or not (allow_nan or np.isfinite(numbers).all())
         except ValueError:
             bad = True
         if bad:
             got = repr(line.strip()[:60]) if line.strip() else "an empty line"
-            return f"{path} line {number}: expected finite numbers, got {got}"
+            return f"{path} line {number}: expected {'numbers' if allow_nan else 'finite numbers'}, got {got}"
     return f"{path}: expected numbers, got an empty file"
 
 

@@ -22,18 +22,22 @@ def test_oracle_succeeds_at_all_thresholds_but_the_last():
     assert found["precision"] == found["normalized_precision"] == found["normalized_precision_auc"] == 1
 
 
-def test_shift_of_half_a_box():
-    # Shifted by 10 of 20: IoU 1/3, above 0 .. 0.30, 7 thresholds. Error 10 px: hits from 10 on. Relative error 0.5:
-    # only the last threshold, of 51.
-    scores = one_pass_scores(TRUTH, TRUTH + [10, 0, 0, 0], np.array([4]))
-    assert scores.success.sum() == 7
+def moved(*by):
+    return TRUTH + np.array(by)
+
+
+def test_shift_of_about_half_a_box():
+    # By 9.5 of 20: IoU 10.5 / 29.5, above 0 .. 0.35, 8 thresholds. Error 9.5 px: hits from 10 on. Relative error
+    # 0.475: hits at the last 3 of 51.
+    scores = one_pass_scores(TRUTH, moved(9.5, 0, 0, 0), np.array([4]))
+    assert scores.success.sum() == 8
     assert scores.precision[0, 9:11].tolist() == [0, 1]
     assert headline(scores)["normalized_precision"] == 0
-    assert headline(scores)["normalized_precision_auc"] == pytest.approx(1 / 51)
+    assert headline(scores)["normalized_precision_auc"] == pytest.approx(3 / 51)
 
 
 def test_error_of_exactly_twenty_pixels_is_precise():
-    assert headline(one_pass_scores(TRUTH, TRUTH + [12, 16, 0, 0], np.array([4])))["precision"] == 1
+    assert headline(one_pass_scores(TRUTH, moved(12, 16, 0, 0), np.array([4])))["precision"] == 1
 
 
 def test_thresholds():
@@ -64,7 +68,7 @@ class TestSwitches:
         assert self.rates(invalid="ignored", absent="ignored") == (1, 1)
 
     def test_first_box_given(self):
-        shifted = TRUTH + [100, 0, 0, 0]
+        shifted = moved(100, 0, 0, 0)
         written = one_pass_scores(TRUTH, shifted, np.array([2, 2]))
         given = one_pass_scores(TRUTH, shifted, np.array([2, 2]), conventions=Conventions(first_box="given"))
         assert written.success[:, 0].tolist() == [0, 0]
