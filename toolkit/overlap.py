@@ -171,7 +171,7 @@ class _Quads:
         points: (2, 4, N) integer x and y of the vertices.
         low: (2, N) smallest x and y.
         high: (2, N) largest x and y.
-        edges: (4, 4, N) of every edge, from left to right, the start x, start y, rise and run.
+        side: (4, N) int8, of every edge -1 if it bounds a convex quad on the left, 1 on the right, 0 neither.
         kind: (N,) 0 for a box; 4 * (edges on the left) + (edges on the right) for another convex quad; -1 for
             what has to be drawn.
     """
@@ -179,7 +179,7 @@ class _Quads:
     points: FloatArray
     low: FloatArray
     high: FloatArray
-    edges: FloatArray
+    side: NDArray[np.int8]
     kind: IntArray
 
     def __getitem__(self, which: IntArray | slice) -> _Quads:
@@ -187,9 +187,18 @@ class _Quads:
             self.points[..., which],
             self.low[:, which],
             self.high[:, which],
-            self.edges[..., which],
+            self.side[:, which],
             self.kind[which],
         )
+
+    def edges(self) -> FloatArray:
+        """Return (4, 4, N): start x, start y, rise and run of every edge, those on the left first."""
+        if not self.kind.any():
+            return np.empty((4, 4, len(self.kind)))  # boxes do without
+        towards = np.roll(self.points, 1, axis=1) - self.points
+        order = np.argsort(self.side.T, axis=1, kind="stable").T
+        table = np.concatenate([self.points, towards[::-1]])
+        return np.take_along_axis(table, order[None], axis=1)
 
 
 def _points_float32(regions: ArrayLike) -> Float32Array:
@@ -242,7 +251,7 @@ def _overlaps_in(pair: Pair, boxes: Float32Array) -> FloatArray:
 def _on_grid(points: Float32Array, origin: Float32Array) -> _Quads:
     """Move vertices (2, 4, N) to the canvas at ``origin`` (2, N) and round them half away from zero."""
     moved = points - origin[:, None]
-    x, y = grid = np.trunc(moved.astype(np.float64) + np.copysign(0.5, moved))
+    grid = np.trunc(moved.astype(np.float64) + np.copysign(0.5, moved))
     run, rise = before = np.roll(grid, 1, axis=1) - grid
     run_next, rise_next = np.roll(before, 1, axis=1)
     turn = np.sign(rise_next * run - run_next * rise)
@@ -251,11 +260,9 @@ def _on_grid(points: Float32Array, origin: Float32Array) -> _Quads:
     is_convex = (turn != 0).all(axis=0) & (turn == turn[0]).all(axis=0)
     side = (np.sign(rise) * turn[0]).astype(np.int8)
     kind = np.where(is_convex, 4 * (side < 0).sum(axis=0) + (side > 0).sum(axis=0), -1)
-    left_to_right = np.argsort(side.T, axis=1, kind="stable").T
-    edges = np.take_along_axis(np.stack([x, y, rise, run]), left_to_right[None], axis=1)
     low, high = grid.min(axis=1), grid.max(axis=1)
     fits = (np.maximum(-low, high) < WIDEST).all(axis=0)
-    return _Quads(grid, low, high, edges, np.where(fits, np.where(is_box, 0, kind), -1))
+    return _Quads(grid, low, high, side, np.where(fits, np.where(is_box, 0, kind), -1))
 
 
 def _count_pixels(a: _Quads, b: _Quads, size: IntArray) -> tuple[IntArray, IntArray]:
@@ -279,11 +286,13 @@ def _count_crossed(a: _Quads, b: _Quads, size: IntArray) -> tuple[IntArray, IntA
     kinds = 16 * a.kind + b.kind
     order = np.lexsort((rows, kinds))
     a, b, size, top, rows, kinds = a[order], b[order], size[:, order], top[order], rows[order], kinds[order]
+    edges_a, edges_b = a.edges(), b.edges()
     shared, either = np.empty_like(order), np.empty_like(order)
     for part in _chunks(kinds, rows):
         offsets = np.arange(rows[part].max())
         (low_a, high_a), (low_b, high_b) = (
-            _row_ends(quads[part], top[part], offsets, size[:, part]) for quads in (a, b)
+            _row_ends(quads[part], edges[..., part], top[part], offsets, size[:, part])
+            for quads, edges in ((a, edges_a), (b, edges_b))
         )
         both = _run_lengths(np.maximum(low_a, low_b), np.minimum(high_a, high_b))
         shared[order[part]] = both
@@ -302,7 +311,7 @@ def _chunks(kinds: IntArray, rows: FloatArray) -> Iterator[slice]:
 
 
 def _row_ends(
-    quads: _Quads, top: FloatArray, offsets: FloatArray, size: IntArray
+    quads: _Quads, edges: FloatArray, top: FloatArray, offsets: FloatArray, size: IntArray
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return first and last pixel of quads of one kind on rows ``top + offsets``; last is -1 where there is none.
 
@@ -315,8 +324,8 @@ def _row_ends(
         low, high = (side[0].astype(np.int32)[:, None] for side in (quads.low, quads.high))
     else:
         lefts, rights = divmod(int(quads.kind[0]), 4)
-        low = _crossings(quads.edges[:, :lefts], top, offsets, np.maximum)
-        high = _crossings(quads.edges[:, -rights:], top, offsets, np.minimum)
+        low = _crossings(edges[:, :lefts], top, offsets, np.maximum)
+        high = _crossings(edges[:, -rights:], top, offsets, np.minimum)
     empty = outside | (low >= high)
     high = np.minimum(high, (size[0] - 1).astype(np.int32)[:, None])
     return np.maximum(low, 0), np.where(empty, np.int32(-1), high)
