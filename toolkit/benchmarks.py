@@ -11,6 +11,12 @@ from typing import Literal
 from toolkit.errors import DatasetError, unknown_name
 
 Family = Literal["one_pass", "supervised", "long_term", "average_overlap"]
+LEADING_METRICS: dict[Family, str] = {
+    "one_pass": "success_auc",
+    "supervised": "eao/all",
+    "long_term": "f1",
+    "average_overlap": "ao",
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,11 @@ class Benchmark:
     eao_lengths: tuple[int, int] = (0, 0)
     withheld: bool = False
     cut: frozenset[str] = frozenset()
+
+    @property
+    def leading_metric(self) -> str:
+        """The headline number that trackers are ranked by."""
+        return LEADING_METRICS[self.family]
 
 
 def _vot(name: str, eao_lengths: tuple[int, int]) -> Benchmark:

@@ -28,7 +28,7 @@ from toolkit.metrics.bootstrap import PairedComparison, compare, confidence_inte
 from toolkit.metrics.eao import ExpectedOverlap, expected_overlap
 from toolkit.metrics.long_term import LongTermScores, long_term_scores
 from toolkit.metrics.success import OnePassScores, one_pass_scores
-from toolkit.overlap import vot_overlaps, vot_overlaps_within
+from toolkit.overlap import iou_xywh, vot_overlaps, vot_overlaps_within
 from toolkit.regions import Regions
 from toolkit.results import LAYOUTS, read_boxes, read_confidences, read_regions, read_times, write_atomic
 from toolkit.sequence import Sequence
@@ -109,6 +109,11 @@ class Evaluation:
     dataset: Dataset
     scores: dict[str, Scores] = field(default_factory=dict)
     failures: dict[str, ToolkitError] = field(default_factory=dict)
+
+    def ranked(self) -> list[Scores]:
+        """Return the scored trackers, the best by the benchmark's leading metric first."""
+        leading = self.dataset.benchmark.leading_metric
+        return sorted(self.scores.values(), key=lambda scores: -np.nan_to_num(scores.value(leading), nan=-1.0))
 
 
 def evaluate(
@@ -201,6 +206,20 @@ class GroundTruth:
         """Per attribute the (S,) mask of sequences that have it, sorted by name."""
         names = sorted({name for sequence in self.sequences for name in sequence.attributes})
         return {name: np.array([name in sequence.attributes for sequence in self.sequences]) for name in names}
+
+    def least_overlap(self, number: int, regions: Regions) -> int:
+        """Return the frame of a sequence on which a tracker's region overlaps the ground truth least.
+
+        Raises:
+            ResultError: there are more or fewer regions than frames, or none that can be compared.
+        """
+        truth = self.sequences[number].ground_truth
+        if len(regions) != len(truth):
+            raise ResultError(f"{self.sequences[number].name}: {len(regions)} regions, expected {len(truth)}")
+        overlaps = iou_xywh(truth.enclosing_xywh(), regions.enclosing_xywh())
+        if np.isnan(overlaps).all():
+            raise ResultError(f"{self.sequences[number].name}: no frame has both a region and a ground truth")
+        return int(np.nanargmin(overlaps))
 
     def split(self, values: NDArray[Any]) -> list[NDArray[Any]]:
         """Split an array over all frames by sequence."""

@@ -1,0 +1,164 @@
+"""The scores of an evaluation as a table: for the terminal, CSV, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from toolkit.evaluate import Evaluation
+
+LABELS = {
+    "success_auc": "Success AUC",
+    "precision": "Precision",
+    "normalized_precision": "Norm. precision at 0.20",
+    "normalized_precision_auc": "Norm. precision AUC",
+    "accuracy": "Accuracy",
+    "robustness": "Robustness",
+    "lost_number": "Lost number",
+    "recall": "Recall",
+    "f1": "F",
+    "ao": "AO",
+    "sr_50": "SR 0.50",
+    "sr_75": "SR 0.75",
+    "eao/all": "EAO",
+}
+LOWER_IS_BETTER = frozenset({"robustness", "lost_number"})
+COUNTS = frozenset({"lost_number"})
+
+
+@dataclass(frozen=True)
+class Table:
+    """Trackers and their numbers, the best tracker first.
+
+    Attributes:
+        title: of the benchmark.
+        columns: names of the headline numbers, as in :attr:`toolkit.evaluate.Scores.statistics`.
+        rows: tracker and one value per column, NaN where there is none.
+    """
+
+    title: str
+    columns: list[str]
+    rows: list[tuple[str, list[float]]]
+
+    def headers(self) -> list[str]:
+        """Return the column headings, the tracker's first."""
+        return ["Tracker", *map(label, self.columns)]
+
+    def cells(self) -> list[list[str]]:
+        """Return every row as text, rounded to three decimals."""
+        return [
+            [name, *(shown(column, value) for column, value in zip(self.columns, values, strict=True))]
+            for name, values in self.rows
+        ]
+
+    def best(self) -> list[int | None]:
+        """Return per column the row with the best value, None if there is none."""
+        values = np.array([row[1] for row in self.rows]).reshape(len(self.rows), len(self.columns))
+        signs = np.array([-1.0 if column in LOWER_IS_BETTER else 1.0 for column in self.columns])
+        found = np.where(np.isnan(values), -np.inf, values * signs)
+        return [int(column.argmax()) if len(column) and column.max() > -np.inf else None for column in found.T]
+
+
+def overall_table(evaluation: Evaluation) -> Table:
+    """Return the headline numbers of all trackers on a benchmark."""
+    benchmark = evaluation.dataset.benchmark
+    trackers = evaluation.ranked()
+    columns = list(trackers[0].statistics) if trackers else []
+    return Table(benchmark.name, columns, [(s.tracker, [s.value(name) for name in columns]) for s in trackers])
+
+
+def sequence_table(evaluation: Evaluation, name: str) -> Table:
+    """Return one headline number per sequence: a row per sequence, a column per tracker."""
+    trackers = evaluation.ranked()
+    columns = [s.tracker for s in trackers]
+    values = np.array([s.per_sequence(name) for s in trackers]).T
+    sequences = trackers[0].sequences if trackers else ()
+    rows = [(sequence, row.tolist()) for sequence, row in zip(sequences, values, strict=True)]
+    return Table(f"{evaluation.dataset.benchmark.name}: {label(name)} per sequence", columns, rows)
+
+
+def attribute_table(evaluation: Evaluation, name: str) -> Table:
+    """Return one headline number per attribute: a row per tracker, a column per attribute."""
+    trackers = evaluation.ranked()
+    values = [(s.tracker, s.per_attribute(name)) for s in trackers]
+    columns = list(values[0][1]) if values else []
+    rows = [(tracker, list(by_attribute.values())) for tracker, by_attribute in values]
+    return Table(f"{evaluation.dataset.benchmark.name}: {label(name)} per attribute", columns, rows)
+
+
+def label(name: str) -> str:
+    """Return the heading of a headline number."""
+    return LABELS.get(name) or name.replace("eao/", "EAO ").replace("_", " ")
+
+
+def shown(name: str, value: float) -> str:
+    """Return a value as a table shows it."""
+    if np.isnan(value):
+        return "-"
+    return f"{value:.1f}".removesuffix(".0") if name in COUNTS else f"{value:.3f}"
+
+
+def to_text(table: Table) -> str:
+    """Return the table with aligned columns, for a terminal.
+
+    Example:
+        >>> print(to_text(Table("OTB100", ["success_auc"], [("SiamRPN++", [0.6955]), ("SiamFC", [0.5868])])))
+        OTB100
+        Tracker    Success AUC
+        ---------  -----------
+        SiamRPN++        0.696
+        SiamFC           0.587
+    """
+    lines = [table.headers(), *table.cells()]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+
+    def joined(cells: list[str]) -> str:
+        numbers = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
+        return "  ".join([cells[0].ljust(widths[0]), *numbers])
+
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join([table.title, joined(lines[0]), rule, *map(joined, lines[1:])])
+
+
+def to_csv(table: Table) -> str:
+    """Return the table as CSV, unrounded, with the short names as headings."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["tracker", *table.columns])
+    writer.writerows(
+        [name, *("" if np.isnan(value) else repr(value) for value in values)] for name, values in table.rows
+    )
+    return buffer.getvalue()
+
+
+def to_markdown(table: Table) -> str:
+    """Return the table as Markdown, the best of each column in bold."""
+    lines = ["| " + " | ".join(table.headers()) + " |", "|---" * (len(table.columns) + 1) + "|"]
+    lines += ["| " + " | ".join(cells) + " |" for cells in _emphasized(table, "**{}**".format, lambda text: text)]
+    return "\n".join(lines) + "\n"
+
+
+def to_latex(table: Table) -> str:
+    """Return the table as a LaTeX tabular, the best of each column in bold."""
+    lines = [rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}", r"\hline"]
+    lines += [" & ".join(map(_escape_latex, table.headers())) + r" \\", r"\hline"]
+    lines += [" & ".join(cells) + r" \\" for cells in _emphasized(table, r"\textbf{{{}}}".format, _escape_latex)]
+    return "\n".join([*lines, r"\hline", r"\end{tabular}"]) + "\n"
+
+
+def _emphasized(table: Table, bold: Callable[[str], str], escape: Callable[[str], str]) -> list[list[str]]:
+    best = [None, *table.best()]
+    return [
+        [bold(escape(cell)) if best[column] == row else escape(cell) for column, cell in enumerate(cells)]
+        for row, cells in enumerate(table.cells())
+    ]
+
+
+def _escape_latex(text: str) -> str:
+    for character in "\\&%$#_{}":
+        text = text.replace(character, rf"\{character}" if character != "\\" else r"\textbackslash ")
+    return text
