@@ -177,7 +177,7 @@ KEYS: tuple[Key, ...] = (
         "proposals above this may distract",
         DASIAMRPN,
     ),
-    Key("TRACK.DISTRACTOR.NMS_IOU", 0.9, "iou", "proposals that overlap more are one", DASIAMRPN),
+    Key("TRACK.DISTRACTOR.NMS_IOU", 0.5, "iou", "proposals that overlap more are one object", DASIAMRPN),
     Key("TRACK.DISTRACTOR.TOP_K", 16, "proposals", "proposals that are re-ranked", DASIAMRPN),
     Key("TRACK.DISTRACTOR.ALPHA_HAT", 0.5, "", "weight of all distractors against the target", DASIAMRPN),
     Key("TRACK.DISTRACTOR.ALPHA", 1.0, "", "weight of one distractor", DASIAMRPN),

@@ -77,7 +77,7 @@ class LongTermTracker(SiamRPNTracker):
         new = replace(state, center_xy=center, size_wh=size, search_size=search_size, lost=lost)
         # Only what is returned is clipped: a target that leaves the frame keeps the state it left with.
         shown = np.concatenate(clip_to_frame(center, size, image))
-        return new, Prediction(cxcywh_to_xywh(shown), float(score), lost)
+        return new, Prediction(cxcywh_to_xywh(shown), score, lost)
 
 
 @TRACKERS.register("SiamRPNLTTracker")

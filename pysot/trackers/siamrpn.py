@@ -162,7 +162,7 @@ class SiamRPNTracker(Tracker[TargetState]):
             proposals = self._rank(crops, output)
             choice, states = self._choose(proposals, crops, output)
         found = [
-            self._follow(image, state, choice.boxes_cxcywh[i], choice.scores[i], choice.penalties[i])
+            self._follow(image, state, choice.boxes_cxcywh[i], float(choice.scores[i]), float(choice.penalties[i]))
             for i, (image, state) in enumerate(zip(images, states, strict=True))
         ]
         return self._finish(images, crops, output, choice, found)
@@ -214,8 +214,8 @@ class SiamRPNTracker(Tracker[TargetState]):
         """Return the new state of one target and its prediction."""
         center, size = self._moved(state, box_cxcywh, score, penalty)
         center, size = clip_to_frame(center, size, image)
-        new = replace(state, center_xy=center, size_wh=size, lost=bool(score < self.params.lost_score))
-        return new, Prediction(cxcywh_to_xywh(np.concatenate([center, size])), float(score), new.lost)
+        new = replace(state, center_xy=center, size_wh=size, lost=score < self.params.lost_score)
+        return new, Prediction(cxcywh_to_xywh(np.concatenate([center, size])), score, new.lost)
 
     def _moved(
         self, state: TargetState, box_cxcywh: FloatArray, score: float, penalty: float
