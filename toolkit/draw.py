@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from toolkit.evaluate import Evaluation, Scores
+from toolkit.evaluate import GROUP, Evaluation, Scores
 from toolkit.metrics import FloatArray
 from toolkit.metrics.eao import ExpectedOverlap
 from toolkit.metrics.long_term import LongTermScores
@@ -118,25 +118,29 @@ def precision_recall_plot(evaluation: Evaluation) -> Figure:
 def attribute_radar(evaluation: Evaluation) -> Figure:
     """Draw the leading metric per attribute of the sequences, or EAO per frame tag."""
     leading = evaluation.dataset.benchmark.leading_metric
-    group = leading.partition("/")[0] + "/"
     figure = Figure(figsize=(6.4, 6.4), layout="constrained")
     axes = figure.add_subplot(projection="polar")
-    axes.set_title(f"{evaluation.dataset.benchmark.name}: {leading.partition('/')[0]}", pad=20)
+    axes.set_title(f"{evaluation.dataset.benchmark.name}: {leading.partition(GROUP)[0].replace('_', ' ')}", pad=20)
+    angles: FloatArray = np.zeros(0)
     names: list[str] = []
     for scores, style in _styled(evaluation):
-        values = scores.per_attribute(leading)
-        if "/" in leading:
-            values = {
-                name.removeprefix(group): scores.value(name) for name in scores.statistics if name.startswith(group)
-            }
-        names = list(values)
-        around = np.linspace(0, 2 * np.pi, len(names) + 1)
-        axes.plot(around, [*values.values(), next(iter(values.values()))], label=scores.tracker, **style)
-    axes.set_xticks(np.linspace(0, 2 * np.pi, len(names), endpoint=False), [name.replace("_", " ") for name in names])
-    axes.tick_params(axis="x", pad=14)
+        values = _per_tag(scores, leading) if GROUP in leading else scores.per_attribute(leading)
+        names, angles = list(values), np.linspace(0, 2 * np.pi, len(values), endpoint=False)
+        heights = np.array(list(values.values()))
+        axes.plot(np.append(angles, 0), np.append(heights, heights[0]), label=scores.tracker, **style)
+    axes.set_xticks(angles, [name.replace("_", " ") for name in names])
+    for text, angle in zip(axes.get_xticklabels(), angles, strict=True):
+        beside = np.cos(angle)
+        text.set_horizontalalignment("center" if abs(beside) < 0.1 else "left" if beside > 0 else "right")
     axes.set_ylim(bottom=0)
     figure.legend(loc="outside lower center", ncols=3, fontsize="small")
     return figure
+
+
+def _per_tag(scores: Scores, leading: str) -> dict[str, float]:
+    """Return the members of a group of headline numbers, such as EAO per tag."""
+    group = leading.partition(GROUP)[0] + GROUP
+    return {name.removeprefix(group): scores.value(name) for name in scores.statistics if name.startswith(group)}
 
 
 PLOTS: dict[str, dict[str, Plot]] = {

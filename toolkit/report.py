@@ -16,9 +16,9 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluate import Evaluation, GroundTruth, Scores, write_scores
 from toolkit.results import LAYOUTS, read_regions, write_atomic
 from toolkit.tables import (
+    LABELS,
     Table,
     attribute_table,
-    label,
     overall_table,
     sequence_table,
     shown,
@@ -122,15 +122,14 @@ def _section(evaluation: Evaluation, results_root: Path) -> str:
     parts.append("</div>")
     attributes = attribute_table(evaluation, benchmark.leading_metric)
     if attributes.columns:
-        parts += [f"<h3>{label(benchmark.leading_metric)} per attribute</h3>", _table(attributes)]
+        parts += [f"<h3>{LABELS[benchmark.leading_metric]} per attribute</h3>", _table(attributes)]
     parts.append(_worst(evaluation, per_sequence, results_root))
-    parts += [f"<h3>{label(per_sequence)} per sequence</h3>", _table(sequence_table(evaluation, per_sequence))]
+    parts += [f"<h3>{LABELS[per_sequence]} per sequence</h3>", _table(sequence_table(evaluation, per_sequence))]
     return "\n".join(parts)
 
 
 def _table(table: Table) -> str:
-    rows_are_trackers = table.columns and ":" not in table.title
-    best = table.best() if rows_are_trackers else [None] * len(table.columns)
+    best = table.best() if table.corner == "Tracker" else [None] * len(table.columns)
     heads = "".join(f"<th><button>{escape(head)}</button></th>" for head in table.headers())
     body = []
     for number, ((name, values), cells) in enumerate(zip(table.rows, table.cells(), strict=True)):
@@ -157,7 +156,7 @@ def _interval_note(evaluation: Evaluation) -> str:
                 f"({behind.low:.3f} to {behind.high:.3f})"
             )
         lines.append(f"<li>{line}</li>")
-    return f"<p>{label(leading)}, intervals by drawing sequences with replacement:</p><ul>{''.join(lines)}</ul>"
+    return f"<p>{LABELS[leading]}, intervals by drawing sequences with replacement:</p><ul>{''.join(lines)}</ul>"
 
 
 def _worst(evaluation: Evaluation, name: str, results_root: Path) -> str:
@@ -172,7 +171,7 @@ def _worst(evaluation: Evaluation, name: str, results_root: Path) -> str:
         image = f'<img src="{_data_url("jpeg", picture)}" alt="worst frame of {caption}">' if picture else ""
         items.append(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
     return (
-        f"<h3>Where {escape(best.tracker)} is worst</h3><p><small>{label(name)}; green the ground truth, red the "
+        f"<h3>Where {escape(best.tracker)} is worst</h3><p><small>{LABELS[name]}; green the ground truth, red the "
         f'tracker, on the frame with the least overlap.</small></p><div class="plots">{"".join(items)}</div>'
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit.evaluate import Evaluation
+from toolkit.metrics.eao import FRAME_TAGS
 
 LABELS = {
     "success_auc": "Success AUC",
@@ -25,28 +26,32 @@ LABELS = {
     "sr_50": "SR 0.50",
     "sr_75": "SR 0.75",
     "eao/all": "EAO",
+    **{f"eao/{tag}": f"EAO {tag.replace('_', ' ')}" for tag in (*FRAME_TAGS, "empty")},
 }
+"""Headings of the headline numbers."""
 LOWER_IS_BETTER = frozenset({"robustness", "lost_number"})
 COUNTS = frozenset({"lost_number"})
 
 
 @dataclass(frozen=True)
 class Table:
-    """Trackers and their numbers, the best tracker first.
+    """Numbers in rows and columns.
 
     Attributes:
         title: of the benchmark.
-        columns: names of the headline numbers, as in :attr:`toolkit.evaluate.Scores.statistics`.
-        rows: tracker and one value per column, NaN where there is none.
+        columns: what the numbers are: headline numbers by their short names, attributes or trackers.
+        rows: name and one value per column, NaN where there is none.
+        corner: what the rows are.
     """
 
     title: str
     columns: list[str]
     rows: list[tuple[str, list[float]]]
+    corner: str = "Tracker"
 
     def headers(self) -> list[str]:
-        """Return the column headings, the tracker's first."""
-        return ["Tracker", *map(label, self.columns)]
+        """Return the column headings, that of the names first."""
+        return [self.corner, *(LABELS.get(column, column) for column in self.columns)]
 
     def cells(self) -> list[list[str]]:
         """Return every row as text, rounded to three decimals."""
@@ -78,7 +83,7 @@ def sequence_table(evaluation: Evaluation, name: str) -> Table:
     values = np.array([s.per_sequence(name) for s in trackers]).T
     sequences = trackers[0].sequences if trackers else ()
     rows = [(sequence, row.tolist()) for sequence, row in zip(sequences, values, strict=True)]
-    return Table(f"{evaluation.dataset.benchmark.name}: {label(name)} per sequence", columns, rows)
+    return Table(f"{evaluation.dataset.benchmark.name}: {LABELS[name]} per sequence", columns, rows, "Sequence")
 
 
 def attribute_table(evaluation: Evaluation, name: str) -> Table:
@@ -87,12 +92,7 @@ def attribute_table(evaluation: Evaluation, name: str) -> Table:
     values = [(s.tracker, s.per_attribute(name)) for s in trackers]
     columns = list(values[0][1]) if values else []
     rows = [(tracker, list(by_attribute.values())) for tracker, by_attribute in values]
-    return Table(f"{evaluation.dataset.benchmark.name}: {label(name)} per attribute", columns, rows)
-
-
-def label(name: str) -> str:
-    """Return the heading of a headline number."""
-    return LABELS.get(name) or name.replace("eao/", "EAO ").replace("_", " ")
+    return Table(f"{evaluation.dataset.benchmark.name}: {LABELS[name]} per attribute", columns, rows)
 
 
 def shown(name: str, value: float) -> str:
@@ -128,7 +128,7 @@ def to_csv(table: Table) -> str:
     """Return the table as CSV, unrounded, with the short names as headings."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["tracker", *table.columns])
+    writer.writerow([table.corner.lower(), *table.columns])
     writer.writerows(
         [name, *("" if np.isnan(value) else repr(value) for value in values)] for name, values in table.rows
     )
