@@ -252,17 +252,25 @@ def _on_grid(points: Float32Array, origin: Float32Array) -> _Quads:
     """Move vertices (2, 4, N) to the canvas at ``origin`` (2, N) and round them half away from zero."""
     moved = points - origin[:, None]
     grid = np.trunc(moved.astype(np.float64) + np.copysign(0.5, moved))
+    low, high = grid.min(axis=1), grid.max(axis=1)
+    (x0, x1, x2, x3), (y0, y1, y2, y3) = grid
+    is_box = (x0 == x3) & (x1 == x2) & (y0 == y1) & (y2 == y3)
+    is_box |= (x0 == x1) & (x2 == x3) & (y0 == y3) & (y1 == y2)
+    side, kind = np.zeros(grid.shape[1:], dtype=np.int8), np.zeros(len(is_box), dtype=np.int64)
+    rest = np.flatnonzero(~is_box)
+    side[:, rest], kind[rest] = _sides(grid[..., rest])
+    kind[(np.maximum(-low, high) >= WIDEST).any(axis=0)] = -1
+    return _Quads(grid, low, high, side, kind)
+
+
+def _sides(grid: FloatArray) -> tuple[NDArray[np.int8], IntArray]:
+    """Return ``side`` (4, N) and ``kind`` (N,) of quads (2, 4, N) that are no boxes."""
     run, rise = before = np.roll(grid, 1, axis=1) - grid
     run_next, rise_next = np.roll(before, 1, axis=1)
     turn = np.sign(rise_next * run - run_next * rise)
-    upright = (run == 0) & (rise_next == 0)
-    is_box = (upright[0] & upright[2]) | (upright[1] & upright[3])
     is_convex = (turn != 0).all(axis=0) & (turn == turn[0]).all(axis=0)
     side = (np.sign(rise) * turn[0]).astype(np.int8)
-    kind = np.where(is_convex, 4 * (side < 0).sum(axis=0) + (side > 0).sum(axis=0), -1)
-    low, high = grid.min(axis=1), grid.max(axis=1)
-    fits = (np.maximum(-low, high) < WIDEST).all(axis=0)
-    return _Quads(grid, low, high, side, np.where(fits, np.where(is_box, 0, kind), -1))
+    return side, np.where(is_convex, 4 * (side < 0).sum(axis=0) + (side > 0).sum(axis=0), -1)
 
 
 def _count_pixels(a: _Quads, b: _Quads, size: IntArray) -> tuple[IntArray, IntArray]:
@@ -280,24 +288,33 @@ def _count_pixels(a: _Quads, b: _Quads, size: IntArray) -> tuple[IntArray, IntAr
 
 
 def _count_crossed(a: _Quads, b: _Quads, size: IntArray) -> tuple[IntArray, IntArray]:
-    """Return (N,) pixels in both and in either of convex quads, from the ends of their rows."""
-    top = np.maximum(np.minimum(a.low[1], b.low[1]), 0)
-    rows = np.minimum(np.maximum(a.high[1], b.high[1]), size[1] - 1) - top + 1
+    """Return (N,) pixels in both and in either of convex quads of which one or both are no boxes.
+
+    Only the rows of what is no box are looked at: all others hold nothing that the two share.
+    """
+    first = np.minimum(*(np.where(quads.kind > 0, quads.low[1], np.inf) for quads in (a, b)))
+    last = np.maximum(*(np.where(quads.kind > 0, quads.high[1], -np.inf) for quads in (a, b)))
+    top = np.maximum(first, 0)
+    rows = np.minimum(last, size[1] - 1) - top + 1
     kinds = 16 * a.kind + b.kind
     order = np.lexsort((rows, kinds))
-    a, b, size, top, rows, kinds = a[order], b[order], size[:, order], top[order], rows[order], kinds[order]
-    edges_a, edges_b = a.edges(), b.edges()
+    pair, size, top, rows, kinds = (a[order], b[order]), size[:, order], top[order], rows[order], kinds[order]
+    edges = [quads.edges() for quads in pair]
+    areas = [_box_sides(quads, size)[2].prod(axis=0) for quads in pair]
     shared, either = np.empty_like(order), np.empty_like(order)
     for part in _chunks(kinds, rows):
         offsets = np.arange(rows[part].max())
-        (low_a, high_a), (low_b, high_b) = (
-            _row_ends(quads[part], edges[..., part], top[part], offsets, size[:, part])
-            for quads, edges in ((a, edges_a), (b, edges_b))
-        )
-        both = _run_lengths(np.maximum(low_a, low_b), np.minimum(high_a, high_b))
-        shared[order[part]] = both
-        either[order[part]] = _run_lengths(low_a, high_a) + _run_lengths(low_b, high_b) - both
-    return shared, either
+        ends = [
+            _row_ends(quads[part], lines[..., part], top[part], offsets, size[:, part])
+            for quads, lines in zip(pair, edges, strict=True)
+        ]
+        (low_a, high_a), (low_b, high_b) = ends
+        shared[order[part]] = _run_lengths(np.maximum(low_a, low_b), np.minimum(high_a, high_b))
+        for quads, area, (low, high) in zip(pair, areas, ends, strict=True):
+            if quads.kind[part.start] > 0:
+                area[part] = _run_lengths(low, high)
+    either[order] = areas[0] + areas[1]
+    return shared, either - shared
 
 
 def _chunks(kinds: IntArray, rows: FloatArray) -> Iterator[slice]:
@@ -352,8 +369,13 @@ def _run_lengths(low: NDArray[np.int32], high: NDArray[np.int32]) -> IntArray:
 
 def _count_boxes(a: _Quads, b: _Quads, size: IntArray) -> tuple[IntArray, IntArray]:
     """Return (N,) pixels in both and in either of boxes."""
-    lows = [np.maximum(quads.low, 0) for quads in (a, b)]
-    highs = [np.where((quads.low == quads.high).any(axis=0), -1, np.minimum(quads.high, size - 1)) for quads in (a, b)]
-    areas = [np.maximum(high - low + 1, 0).prod(axis=0) for low, high in zip(lows, highs, strict=True)]
-    shared = np.maximum(np.minimum(*highs) - np.maximum(*lows) + 1, 0).prod(axis=0)
-    return shared.astype(np.int64), (areas[0] + areas[1] - shared).astype(np.int64)
+    (low_a, high_a, sides_a), (low_b, high_b, sides_b) = _box_sides(a, size), _box_sides(b, size)
+    shared = np.maximum(np.minimum(high_a, high_b) - np.maximum(low_a, low_b) + 1, 0).prod(axis=0)
+    return shared.astype(np.int64), (sides_a.prod(axis=0) + sides_b.prod(axis=0) - shared).astype(np.int64)
+
+
+def _box_sides(quads: _Quads, size: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return (2, N) first pixel, last pixel and pixels across and down of boxes; none of a box without width."""
+    low = np.maximum(quads.low, 0)
+    high = np.where((quads.low == quads.high).any(axis=0), -1, np.minimum(quads.high, size - 1))
+    return low, high, np.maximum(high - low + 1, 0)
