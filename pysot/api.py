@@ -14,7 +14,7 @@ from pysot.engine import load_checkpoint
 from pysot.models import build_model
 from pysot.runtime import Runtime
 from pysot.trackers import Tracker, build_tracker
-from pysot.utils import ConfigError
+from pysot.utils import CheckpointError, ConfigError
 from pysot.zoo import fetch, get_entry
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def load_tracker(
 
     Raises:
         ConfigError: Neither a name nor both cfg and snapshot, an unknown name, or a faulty configuration.
-        CheckpointError: The weights do not fit the configuration.
+        CheckpointError: The weights do not fit the configuration, or are those of a backbone alone.
         DownloadError: The weights could not be fetched.
 
     Example:
@@ -60,5 +60,11 @@ def load_tracker(
     elif overrides:
         raise ConfigError("overrides= goes with a configuration given by name or file; change the CfgNode instead")
     model = build_model(chosen)
-    load_checkpoint(model, Path(snapshot) if snapshot is not None else fetch(entry))  # type: ignore[arg-type]
+    weights = Path(snapshot) if snapshot is not None else fetch(entry)  # type: ignore[arg-type]
+    report = load_checkpoint(model, weights)
+    if report.backbone_only and any(not name.startswith("backbone.") for name in model.state_dict()):
+        raise CheckpointError(
+            f"{weights}: weights of a backbone alone ({report.layout}), the rest of the tracker would be untrained; "
+            f"they are for starting a training (BACKBONE.PRETRAINED)"
+        )
     return build_tracker(chosen, model, device, runtime)

@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pysot.engine.legacy import Converted, rename_alexnet, to_native
 from pysot.utils import CheckpointError, atomic_path
 
-# Training checkpoints of older frameworks hold learning rates as NumPy numbers. These build numbers from bytes and
-# can do nothing else. The module has two names, before and after NumPy 2.
-_SCALAR = np.float64(0).__reduce__()[0]
+
+class _Skipped:
+    """Takes the place of a NumPy number in a file.
+
+    Training checkpoints of older frameworks hold learning rates as such. They are not needed, so NumPy is not handed
+    bytes that a stranger wrote.
+    """
+
+    def __init__(self, *content: object) -> None: ...
+
+    def __setstate__(self, state: object) -> None: ...
+
+
+# The module has two names, before and after NumPy 2.
 _HARMLESS: list[Any] = [
-    (_SCALAR, "numpy.core.multiarray.scalar"),
-    (_SCALAR, "numpy._core.multiarray.scalar"),
-    np.dtype,
-    *{type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")},
+    (_Skipped, "numpy.core.multiarray.scalar"),
+    (_Skipped, "numpy._core.multiarray.scalar"),
+    (_Skipped, "numpy.dtype"),
 ]
 # Counters that old files lack and inference does not use.
 _OPTIONAL = "num_batches_tracked"
+# ImageNet's ResNets have 1x1 shortcuts where the trackers' dilated ones have 3x3: there the two never fit.
+_SHORTCUT = re.compile(r"\.downsample\.0\.weight$")
 
 
 @dataclass(frozen=True)
@@ -41,8 +53,10 @@ class LoadReport:
         missing: Native names of the network that the file does not have; they keep their weights.
         unexpected: Names in the file that the network does not have.
         mismatched: Names in the file whose shape is not the network's, with both shapes.
-        unused: Names in the file that no network here has, with the reason.
-        backbone_only: The file holds a backbone; the rest of the network is not missing.
+        unused: Names in the file that are not wanted from it, with the reason.
+        backbone_only: The file holds a backbone; the rest of the network keeps its weights and is not missing.
+
+    Every name of the file is in one of ``loaded`` (by its native name), ``unexpected``, ``mismatched`` and ``unused``.
     """
 
     path: Path
@@ -57,10 +71,11 @@ class LoadReport:
 
     @property
     def fits(self) -> bool:
-        """The file and the network have the same tensors (a backbone file: some tensor of it fits)."""
+        """The file and the network (of a backbone file: its backbone, but for shortcuts) have the same tensors."""
+        faults = [*self.missing, *self.unexpected, *self.mismatched]
         if self.backbone_only:
-            return bool(self.loaded)
-        return not (self.missing or self.unexpected or self.mismatched)
+            faults = [name for name in faults if not _SHORTCUT.search(name)]
+        return bool(self.loaded) and not faults
 
     def __str__(self) -> str:
         """One line per kind that occurs."""
@@ -86,8 +101,9 @@ def load_checkpoint(model: nn.Module, path: str | os.PathLike[str], *, strict: b
     Args:
         model: From `pysot.build_model`.
         path: The file.
-        strict: Refuse a file that does not fit the network exactly (a backbone file must fit in part). If False,
-            what fits is loaded, and the report tells the rest.
+        strict: Refuse a file that does not fit exactly: the network, or, for a backbone file, its backbone except the
+            shortcuts that ImageNet's ResNets have in another shape. If False, what fits is loaded, and the report
+            tells the rest.
 
     Returns:
         What became of every tensor.
@@ -136,7 +152,8 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder, expected a checkpoint file")
     try:
-        with torch.serialization.safe_globals(_HARMLESS):
+        with torch.serialization.safe_globals(_HARMLESS), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # on how the file was written; what matters raises
             content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise
@@ -144,11 +161,10 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         raise CheckpointError(_unreadable(path, error)) from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
-    tensors = dict(content) if isinstance(content, Mapping) else {}
-    if not tensors or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in tensors.items()):
-        raise CheckpointError(
-            f"{path}: expected a dictionary of named tensors (a state_dict), got {_describe(content)}"
-        )
+    fault = _find_fault(content)
+    if fault:
+        raise CheckpointError(f"{path}: expected a dictionary of named tensors (a state_dict), got {fault}")
+    tensors: dict[str, Tensor] = dict(content)
     if all(name.startswith("module.") for name in tensors):
         tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
     return tensors
@@ -178,16 +194,19 @@ def _match(path: Path, converted: Converted, wanted: Mapping[str, Tensor]) -> tu
     alexnet = rename_alexnet(converted.state, wanted)
     state = {alexnet.get(name, name): tensor for name, tensor in converted.state.items()}
     sources = {alexnet.get(name, name): source for name, source in converted.sources.items()}
-    fitting, mismatched, unexpected = {}, {}, []
-    for name, tensor in state.items():
-        if name not in wanted:
-            unexpected.append(sources.get(name, name))
-        elif tensor.shape != wanted[name].shape:
-            mismatched[sources.get(name, name)] = f"{tuple(tensor.shape)}, expected {tuple(wanted[name].shape)}"
-        else:
-            fitting[name] = tensor
+    fitting = {name: tensor for name, tensor in state.items() if name in wanted and tensor.shape == wanted[name].shape}
+    stages = {_stage(name) for name in wanted}
+    unused, mismatched, unexpected = dict(converted.unused), {}, []
+    for name, source in sources.items():
+        if name not in wanted and converted.backbone_only and _stage(name) not in stages:
+            unused[source] = "belongs to a stage that the network does not have"
+        elif name not in wanted:
+            unexpected.append(source)
+        elif name not in fitting:
+            mismatched[source] = f"{tuple(state[name].shape)}, expected {tuple(wanted[name].shape)}"
     scope = "backbone." if converted.backbone_only else ""
-    missing = [name for name in wanted if name.startswith(scope) and name not in state and not name.endswith(_OPTIONAL)]
+    absent = [name for name in wanted if name not in fitting and name not in sources]
+    missing = [name for name in absent if name.startswith(scope) and not name.endswith(_OPTIONAL)]
     report = LoadReport(
         path=path,
         layout=converted.layout,
@@ -196,10 +215,14 @@ def _match(path: Path, converted: Converted, wanted: Mapping[str, Tensor]) -> tu
         missing=tuple(missing),
         unexpected=tuple(unexpected),
         mismatched=mismatched,
-        unused=converted.unused,
+        unused=unused,
         backbone_only=converted.backbone_only,
     )
     return report, fitting
+
+
+def _stage(name: str) -> str:
+    return ".".join(name.split(".")[:2])
 
 
 def _misfit(report: LoadReport) -> str:
@@ -219,11 +242,23 @@ def _unreadable(path: Path, error: Exception) -> str:
             f"{path}: refused, nothing was executed: the file asks for {found[1]}, and only tensors and plain values "
             f"are read from checkpoints; save the state_dict() alone"
         )
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return f"{path}: not a readable checkpoint, damaged or of another kind ({reason[:200]})"
+    if "TorchScript" in str(error):
+        return f"{path}: refused, nothing was executed: a TorchScript program, not weights; save the state_dict() alone"
+    # PyTorch's first lines recommend to read the file without any protection; the reason follows them.
+    reason = (str(error).split("WeightsUnpickler error: ")[-1].strip() or "no content").splitlines()[0]
+    return f"{path}: not a checkpoint, or a damaged or incomplete one ({type(error).__name__}: {reason[:120]})"
 
 
-def _describe(content: object) -> str:
-    if isinstance(content, Mapping):
-        return f"a dictionary with {list(content)[:4]}"
-    return f"a {type(content).__name__}"
+def _find_fault(content: object) -> str:
+    """Say what a file holds instead of named tensors that a network can take, or return an empty string."""
+    if not isinstance(content, Mapping):
+        return f"a {type(content).__name__}"
+    if not content:
+        return "an empty one"
+    for name, value in content.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            kind = type(value if isinstance(name, str) else name).__name__
+            return f"one with {list(content)[:4]}, where {name!r} is of type {kind}"
+        if value.layout != torch.strided or value.is_meta or value.is_complex() or value.is_quantized:
+            return f"one where {name!r} is not a dense tensor of real numbers ({value.layout}, {value.dtype})"
+    return ""

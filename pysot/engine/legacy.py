@@ -114,8 +114,9 @@ def rename_alexnet(state: Mapping[str, Tensor], wanted: Mapping[str, object]) ->
     renamed = {}
     for name in state:
         found = re.fullmatch(r"backbone\.(?:features\.)?(layer\d\.\d|\d+)\.(\w+)", name)
-        if found and found[1] in table:
-            renamed[name] = f"backbone.{table[found[1]]}.{found[2]}"
+        target = f"backbone.{table.get(found[1])}.{found[2]}" if found else name
+        if found and found[1] in table and target not in state:  # a file may hold both layouts
+            renamed[name] = target
     # Only if that is what the network has: ResNet and MobileNetV2 have a layer1, too.
     return renamed if set(renamed.values()) & set(wanted) else {}
 
@@ -134,7 +135,20 @@ def _has_prefix(prefix: str) -> Callable[[Mapping[str, Tensor]], bool]:
 def _is_torchvision_resnet(state: Mapping[str, Tensor]) -> bool:
     # The dilated ResNets of the trackers have the same names, but 3x3 shortcuts.
     shortcut = state.get("layer2.0.downsample.0.weight")
-    return shortcut is not None and shortcut.shape[-1] == 1
+    return shortcut is not None and shortcut.shape[2:] == (1, 1) and _reads_rgb(state, "conv1", "bn1")
+
+
+def _is_torchvision_mobilenet(state: Mapping[str, Tensor]) -> bool:
+    names = {"features.18.0.weight", "features.1.conv.0.0.weight"}
+    return names <= set(state) and _reads_rgb(state, "features.0.0", "features.0.1")
+
+
+def _reads_rgb(state: Mapping[str, Tensor], conv: str, norm: str) -> bool:
+    """Return whether the first layer is there, whole, and takes three channels."""
+    weight, mean = state.get(f"{conv}.weight"), state.get(f"{norm}.running_mean")
+    if weight is None or mean is None:
+        return False
+    return weight.ndim == 4 and weight.shape[1] == len(_IMAGENET_MEAN) and mean.shape == weight.shape[:1]
 
 
 def _rename_torchvision_mobilenet(name: str) -> str | None:
@@ -147,8 +161,8 @@ def _rename_torchvision_mobilenet(name: str) -> str | None:
     inner = inner.removeprefix("conv.")
     for stage, depth in enumerate(_MOBILENET_DEPTHS, 1):
         if index <= depth:
-            inner = (_MOBILENET_FIRST_BLOCK if stage == 1 else _MOBILENET_BLOCK)[inner]
-            return f"backbone.layer{stage}.{index - 1}.conv.{inner}.{leaf}"
+            native = (_MOBILENET_FIRST_BLOCK if stage == 1 else _MOBILENET_BLOCK).get(inner)
+            return native and f"backbone.layer{stage}.{index - 1}.conv.{native}.{leaf}"
         index -= depth
     return None
 
@@ -181,7 +195,13 @@ def _fold_normalization(state: State, conv: str, norm: str) -> None:
 LAYOUTS = (
     Layout("foolwood/SiamMask", _has_prefix("features.features."), _by_prefix(_SIAMMASK_PREFIXES)),
     Layout("foolwood/DaSiamRPN", _has_prefix("featureExtract."), _by_prefix(_DASIAMRPN_PREFIXES)),
-    Layout("native (PySOT, siamfc-pytorch)", _has_prefix("backbone."), lambda name: name),
+    Layout(
+        "native, a backbone alone (siamfc-pytorch, converted)",
+        lambda state: all(name.startswith("backbone.") for name in state),
+        lambda name: name,
+        backbone_only=True,
+    ),
+    Layout("native (PySOT)", _has_prefix("backbone."), lambda name: name),
     Layout(
         "torchvision ResNet",
         _is_torchvision_resnet,
@@ -191,7 +211,7 @@ LAYOUTS = (
     ),
     Layout(
         "torchvision MobileNetV2",
-        lambda state: "features.18.0.weight" in state and "features.1.conv.0.0.weight" in state,
+        _is_torchvision_mobilenet,
         _rename_torchvision_mobilenet,
         backbone_only=True,
         finish=_finish_torchvision_mobilenet,
