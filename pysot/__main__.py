@@ -5,7 +5,6 @@ In a checkout, ``python tools/TOOL.py ...`` does the same.
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
@@ -31,9 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stdout if asked_for_help else sys.stderr,
         )
         return 0 if asked_for_help else 2
-    spec = importlib.util.spec_from_file_location(f"pysot_tool_{arguments[0]}", folder / f"{arguments[0]}.py")
-    tool = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]  # the file is there
+    # The name makes it part of a package, in a checkout as well: a tool puts the repository root on sys.path only when
+    # it runs as a file. From an installed copy that would be pysot's own folder, whose modules would hide others.
+    name = f"pysot.tools.{arguments[0]}"
+    spec = importlib.util.spec_from_file_location(name, folder / f"{arguments[0]}.py")
+    tool = sys.modules[name] = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]  # the file is there
     spec.loader.exec_module(tool)  # type: ignore[union-attr]
+    sys.argv[0] = f"pysot {arguments[0]}"  # what the tool's help says it is called
     return int(tool.main(arguments[1:]))
 
 

@@ -15,7 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+if not __package__:  # run as a file: the packages lie beside tools/, installed or not
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pysot
 from pysot.engine.checkpoint import convert_checkpoint
@@ -48,8 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(report)
-    for name, reason in report.unused.items():
-        print(f"  not used: {name}: {reason}")
+    for kind, names in (("not used", report.unused), ("another shape", report.mismatched)):
+        for name, reason in names.items():
+            print(f"  {kind}: {name}: {reason}")
     print(f"written: {args.output}")
     return 0
 

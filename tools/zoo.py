@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+if not __package__:  # run as a file: the packages lie beside tools/, installed or not
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pysot.utils import PysotError
 from pysot.zoo import (
