@@ -29,7 +29,8 @@ setup(
         "pysot.experiments": [f"{name}/config.yaml" for name in EXPERIMENTS],
     },
     install_requires=[
-        "torch>=2.4",
+        # Before 2.6 a checkpoint could execute code even when read as weights alone (CVE-2025-32434).
+        "torch>=2.6",
         "numpy>=1.24",
         "opencv-python>=4.6",
         "yacs>=0.1.8",
