@@ -17,7 +17,7 @@ from torch import Tensor
 from pysot.geometry import corners_of_box, paste_back
 from pysot.models import NetworkOutput
 from pysot.runtime import Executor
-from pysot.trackers.base import TRACKERS, FloatArray, Frame, Prediction, SearchCrops, TargetState, to_numpy
+from pysot.trackers.base import TRACKERS, FloatArray, Frame, Prediction, SearchCrops, TargetState
 from pysot.trackers.siamrpn import Choice, SiamRPNParams, SiamRPNTracker
 from pysot.utils import ConfigError
 
@@ -56,7 +56,7 @@ class SiamMaskTracker(SiamRPNTracker):
         found: list[tuple[TargetState, Prediction]],
     ) -> list[tuple[TargetState, Prediction]]:
         cells = self._cells(choice.indices, crops.search_size)
-        masks = to_numpy(self.executor.masks_at(output, cells)).astype(np.float32)
+        masks = self.executor.masks_at(output, cells).float().cpu().numpy()
         host_cells = cells.cpu().numpy()
         finished = []
         for i, (new, prediction) in enumerate(found):
