@@ -174,7 +174,7 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
 def _safe_reading() -> contextlib.AbstractContextManager[None]:
     """Allow the harmless names within the block, where this PyTorch can; warn where it cannot be trusted."""
-    if torch.torch_version.TorchVersion(torch.__version__) >= (2, 6):
+    if torch.torch_version.TorchVersion(torch.__version__) >= "2.6":
         return torch.serialization.safe_globals(_HARMLESS)
     _warn_of_old_torch()
     return contextlib.nullcontext()
