@@ -6,7 +6,7 @@ many renderings inside one shutter interval; every one of them has its own time,
 sun position and sky direction, so that motion blur, smooth edges, depth of field, soft shadows and ambient
 occlusion all come from one plain OpenGL pass and a mean.
 
-    pip install "pysot[render]"
+    pip install "pysot[render]"                             # and the program ffmpeg, see demo/README.md
     python demo/render_bag.py                               # the shipped clip: 640x480, 240 frames
     python demo/render_bag.py --frames 50 --size 320x240 --output /tmp/small.avi
 """
@@ -14,9 +14,15 @@ occlusion all come from one plain OpenGL pass and a mean.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO, cast
 
 from bag_clip.motion import FPS
 
@@ -46,37 +52,65 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def find_ffmpeg() -> str:
+    """The ffmpeg program: what the environment variable FFMPEG names, else ``ffmpeg`` on the search path.
+
+    Raises:
+        OSError: there is none.
+    """
+    name = os.environ.get("FFMPEG") or "ffmpeg"
+    program = shutil.which(name)
+    if program is None:
+        raise OSError(
+            f"no program {name!r} found: install ffmpeg (apt install ffmpeg, brew install ffmpeg or "
+            "winget install ffmpeg), or set FFMPEG to its path"
+        )
+    return program
+
+
+@contextlib.contextmanager
+def encoder(output: Path, size: tuple[int, int]) -> Iterator[Callable[[bytes], int]]:
+    """Run ffmpeg and give the function that takes each frame as ``size`` BGR bytes; the clip is whole at the end.
+
+    OpenCV's own writer has no way to set a bitrate.
+
+    Raises:
+        OSError: there is no ffmpeg, or it failed.
+    """
+    command = [find_ffmpeg(), "-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", "bgr24"]
+    command += ["-s", "{}x{}".format(*size), "-r", str(FPS), "-i", "-"]
+    command += ["-c:v", "mpeg4", "-pix_fmt", "yuv420p", "-b:v", BITRATE, *ENCODER, str(output)]
+    broken = False
+    with tempfile.TemporaryFile() as said:
+        try:
+            with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=said) as process:
+                yield cast(IO[bytes], process.stdin).write
+        except BrokenPipeError:  # it ended early; why stands in what it said
+            broken = True
+        if broken or process.returncode:
+            said.seek(0)
+            words = said.read().decode(errors="replace").strip()
+            raise OSError(f"ffmpeg failed with status {process.returncode}: {words or 'it gave no reason'}")
+
+
 def write_clip(output: Path, frames: int, size: tuple[int, int], seed: int) -> None:
     """Render to ``output`` and, beside it, the target boxes as text; both appear only when complete.
 
     Raises:
-        OSError: the clip cannot be written there.
+        OSError: the clip cannot be written there, or there is no ffmpeg or no OpenGL.
     """
-    # Here, so that --help and the checks need no renderer. OpenCV's own writer has no way to set a bitrate.
-    import imageio_ffmpeg  # type: ignore[import-untyped]
-    from bag_clip.renderer import render
+    from bag_clip.renderer import render  # here, so that --help and the checks need no renderer
 
     if not output.parent.is_dir():
         raise OSError(f"no folder {output.parent}: create it, or choose another --output")
     part, truth = (output.with_name(f".{output.stem}.part{suffix}") for suffix in (".avi", ".txt"))
     lines = []
     try:
-        writer = imageio_ffmpeg.write_frames(
-            str(part),
-            size,
-            pix_fmt_in="bgr24",
-            fps=FPS,
-            codec="mpeg4",
-            bitrate=BITRATE,
-            macro_block_size=2,
-            output_params=ENCODER,
-        )
-        writer.send(None)
-        for picture, box in render(frames, size, seed):
-            writer.send(picture.tobytes())
-            lines.append(",".join(f"{value:.2f}" for value in box.ravel()))
-            print(f"\r{len(lines)}/{frames} frames", end="", file=sys.stderr, flush=True)
-        writer.close()
+        with encoder(part, size) as write:
+            for picture, box in render(frames, size, seed):
+                write(picture.tobytes())
+                lines.append(",".join(f"{value:.2f}" for value in box.ravel()))
+                print(f"\r{len(lines)}/{frames} frames", end="", file=sys.stderr, flush=True)
         print(file=sys.stderr)
         truth.write_text("\n".join(lines) + "\n", encoding="ascii")
         os.replace(truth, output.with_suffix(".txt"))

@@ -12,7 +12,7 @@ from .motion import BELT_HEIGHT, BELT_WIDTH, CART_NODE, LAP, STRAIGHT, TRAVELLER
 from .shapes import Mesh, box, lathe, loft, pillow, quad, rotation, sheet, translation, tube
 from .textures import LAYERS
 
-PILLAR = (2.02, -2.75)  # x, y of the post between the camera and the belt
+PILLAR = (2.04, -2.75)  # x, y of the post between the camera and the belt
 
 
 @dataclass
@@ -213,10 +213,10 @@ def _add_hall(scene: Scene, seed: int) -> None:
         _add_seats(scene, x)
     for at in ((-4.4, 4.5), (1.35, 4.4), (5.3, 3.6), (4.9, 1.9)):
         _add_plant(scene, rng, at, 1.5)
-    _add_plant(scene, rng, (1.30, -2.78), 1.19)
-    pillar = [(0.11, 0.0), (0.11, 0.12), (0.11, 0.12), (0.085, 0.12), (0.085, 0.12), (0.085, 4.5)]
+    _add_plant(scene, rng, (1.30, -2.78), 1.13)
+    pillar = [(0.08, 0.0), (0.08, 0.12), (0.08, 0.12), (0.06, 0.12), (0.06, 0.12), (0.06, 4.5)]
     scene.add(lathe(pillar).moved(translation(*PILLAR, 0)), "concrete", (0.80, 0.82, 0.86), gloss=0.35)
-    band = [(0.0855, 1.18), (0.0855, 1.30)]
+    band = [(0.0605, 1.18), (0.0605, 1.30)]
     scene.add(lathe(band).moved(translation(*PILLAR, 0)), "plain", (0.20, 0.32, 0.52), gloss=0.35)
     scene.add(quad((-12, -9, 0), (24, 0, 0), (0, 15, 0), (20, 12.5)), "terrazzo", (0.80, 0.79, 0.78), gloss=0.6)
 

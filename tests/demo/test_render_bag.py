@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -140,7 +143,6 @@ def test_a_wrong_size_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_missing_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("moderngl", reason='the renderer is an extra: pip install "pysot[render]"')
-    pytest.importorskip("imageio_ffmpeg", reason='the renderer is an extra: pip install "pysot[render]"')
     assert render_bag.main(["--output", str(tmp_path / "none" / "clip.avi")]) == 2
     assert "create it, or choose another --output" in capsys.readouterr().err
 
@@ -148,7 +150,65 @@ def test_a_missing_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_missing_renderer_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    monkeypatch.delitem(sys.modules, "bag_clip.renderer", raising=False)
+    monkeypatch.setitem(sys.modules, "moderngl", None)
     assert render_bag.main(["--output", str(tmp_path / "clip.avi")]) == 2
     assert 'pip install "pysot[render]"' in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the renderer's place: plain pictures, each of its own grey, without OpenGL."""
+
+    def render(frames: int, size: tuple[int, int], seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for index in range(frames):
+            yield np.full((size[1], size[0], 3), 40 * (index + 1), np.uint8), np.full((4, 2), index + 0.5)
+
+    monkeypatch.setitem(sys.modules, "bag_clip.renderer", SimpleNamespace(render=render))
+
+
+@pytest.mark.usefixtures("painted")
+def test_ffmpeg_writes_every_frame(tmp_path: Path) -> None:
+    try:
+        render_bag.find_ffmpeg()
+    except OSError as error:
+        pytest.skip(str(error))
+    assert render_bag.main(["--output", str(tmp_path / "clip.avi"), "--frames", "4", "--size", "64x48"]) == 0
+    capture = cv2.VideoCapture(str(tmp_path / "clip.avi"))
+    assert capture.get(cv2.CAP_PROP_FPS) == motion.FPS
+    found = [float(capture.read()[1].mean()) for _ in range(4)]
+    np.testing.assert_allclose(found, [40, 80, 120, 160], atol=5)  # video levels round
+    assert not capture.read()[0]
+    assert np.loadtxt(tmp_path / "clip.txt", delimiter=",")[:, 0].tolist() == [0.5, 1.5, 2.5, 3.5]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.avi", "clip.txt"]
+
+
+@pytest.mark.usefixtures("painted")
+@pytest.mark.parametrize("named", [None, "no-such-encoder"])
+def test_a_missing_ffmpeg_is_one_line(
+    named: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("FFMPEG", named) if named else monkeypatch.delenv("FFMPEG", raising=False)
+    assert render_bag.main(["--output", str(tmp_path / "clip.avi")]) == 2
+    error = capsys.readouterr().err
+    assert f"no program '{named or 'ffmpeg'}' found: install ffmpeg (apt install ffmpeg, brew" in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("painted")
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for ffmpeg is a shell script")
+@pytest.mark.parametrize("before", ["", "cat > /dev/null; "])
+def test_an_ffmpeg_that_fails_is_quoted(
+    before: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may fail with the first frames or, having taken all of them, at the end."""
+    program = tmp_path / "ffmpeg"
+    program.write_text(f"#!/bin/sh\n{before}echo no such encoder >&2; exit 8\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("FFMPEG", str(program))
+    assert render_bag.main(["--output", str(tmp_path / "clip.avi"), "--frames", "5"]) == 2
+    assert "ffmpeg failed with status 8: no such encoder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["ffmpeg"]
