@@ -20,7 +20,7 @@ RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         "positive",
         lambda value: value > 0,
         "ANCHOR.STRIDE ANCHOR.ANCHOR_NUM TRAIN.EXEMPLAR_SIZE TRAIN.SEARCH_SIZE TRAIN.OUTPUT_SIZE TRAIN.POS_NUM "
-        "TRAIN.NEG_NUM TRAIN.TOTAL_NUM TRAIN.EPOCH TRAIN.BATCH_SIZE TRAIN.PRINT_FREQ TRAIN.GRAD_CLIP TRAIN.BASE_LR "
+        "TRAIN.NEG_NUM TRAIN.TOTAL_NUM TRAIN.EPOCH TRAIN.BATCH_SIZE TRAIN.PRINT_FREQ TRAIN.BASE_LR "
         "DATASET.VIDEOS_PER_EPOCH TRACK.EXEMPLAR_SIZE TRACK.INSTANCE_SIZE TRACK.LOST_INSTANCE_SIZE "
         "TRACK.MASK_OUTPUT_SIZE TRACK.ADAPTIVE.INSTANCE_SIZE TRACK.DISTRACTOR.TOP_K TRACK.LOCAL_TO_GLOBAL.STEP_SIZE "
         "TRACK.LOCAL_TO_GLOBAL.MAX_SIZE TRACK.SIAMFC.SCALE_NUM TRACK.SIAMFC.RESPONSE_UP",
@@ -29,7 +29,8 @@ RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         "not negative",
         lambda value: value >= 0,
         "TRAIN.BASE_SIZE TRAIN.START_EPOCH TRAIN.NUM_WORKERS TRAIN.WEIGHT_DECAY TRAIN.CLS_WEIGHT TRAIN.LOC_WEIGHT "
-        "TRAIN.MASK_WEIGHT TRAIN.LR_WARMUP.EPOCH DATASET.TEMPLATE.SHIFT DATASET.SEARCH.SHIFT BACKBONE.LAYERS_LR "
+        "TRAIN.MASK_WEIGHT TRAIN.GRAD_CLIP TRAIN.LABEL_RADIUS TRAIN.LR_WARMUP.EPOCH DATASET.TEMPLATE.SHIFT "
+        "DATASET.SEARCH.SHIFT BACKBONE.LAYERS_LR "
         "BACKBONE.TRAIN_EPOCH TRACK.PENALTY_K TRACK.BASE_SIZE TRACK.CONTEXT_AMOUNT TRACK.DISTRACTOR.ALPHA_HAT "
         "TRACK.DISTRACTOR.ALPHA",
     ),
@@ -45,7 +46,7 @@ RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     (
         "at least 0 and below 1",
         lambda value: 0 <= value < 1,
-        "TRAIN.MOMENTUM DATASET.TEMPLATE.SCALE DATASET.SEARCH.SCALE",
+        "TRAIN.MOMENTUM TRAIN.LABEL_SMOOTHING TRAIN.EMA DATASET.TEMPLATE.SCALE DATASET.SEARCH.SCALE",
     ),
     (
         "above 0 and at most 1",
@@ -56,6 +57,18 @@ RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("above 1", lambda value: value > 1, "TRACK.SIAMFC.SCALE_STEP"),
     ("odd", lambda value: value % 2 == 1, "TRACK.SIAMFC.SCALE_NUM"),
     ("BGR or RGB", lambda value: value in ("BGR", "RGB"), "INPUT.COLOR"),
+    (
+        "l1, smooth_l1, iou or giou",
+        lambda value: value in ("l1", "smooth_l1", "iou", "giou"),
+        "TRAIN.LOC_LOSS",
+    ),
+    ("positive or all", lambda value: value in ("positive", "all"), "TRAIN.MASK_CELLS"),
+    ("mean or sum", lambda value: value in ("mean", "sum"), "TRAIN.GRAD_REDUCE"),
+    (
+        "parts of the network",
+        lambda value: set(value) <= {"backbone", "neck", "rpn_head", "mask_head", "refine_head"},
+        "TRAIN.FROZEN",
+    ),
     ("pysot or dasiamrpn", lambda value: value in ("pysot", "dasiamrpn"), "TRACK.CONVENTION"),
     (
         "a list of positive numbers",

@@ -9,6 +9,7 @@ from yacs.config import CfgNode
 
 PYSOT = "PySOT"  # key and default of STVIR/pysot at d04028f
 SIAMFC = "SiamFC"  # huanglianghua/siamfc-pytorch, siamfc/siamfc.py
+SIAMMASK = "SiamMask"  # arXiv:1812.05050 and foolwood/SiamMask
 DASIAMRPN = "DaSiamRPN"  # arXiv:1808.06048 and foolwood/DaSiamRPN
 OURS = "this project"
 
@@ -47,6 +48,8 @@ KEYS: tuple[Key, ...] = (
     Key("TRAIN.NEG_NUM", 16, "anchors", "negatives taken from a negative pair"),
     Key("TRAIN.POS_NUM", 16, "anchors", "most positives taken from a pair"),
     Key("TRAIN.TOTAL_NUM", 64, "anchors", "positives and negatives taken from a pair, together"),
+    Key("TRAIN.FILL_NEGATIVES", False, "", "fill up to TOTAL_NUM with negatives where positives are few", SIAMMASK),
+    Key("TRAIN.LABEL_RADIUS", 16, "px", "SiamFCHead: cells within this distance of the target are positive", SIAMFC),
     # Training: geometry
     Key("TRAIN.EXEMPLAR_SIZE", 127, "px", "side of the template crop"),
     Key("TRAIN.SEARCH_SIZE", 255, "px", "side of the search crop"),
@@ -72,12 +75,19 @@ KEYS: tuple[Key, ...] = (
     Key("TRAIN.CLS_WEIGHT", 1.0, "", "weight of the classification loss"),
     Key("TRAIN.LOC_WEIGHT", 1.2, "", "weight of the box regression loss"),
     Key("TRAIN.MASK_WEIGHT", 1.0, "", "weight of the mask loss; the SiamMask recipe uses 36"),
+    Key("TRAIN.LOC_LOSS", "l1", "", "box regression loss: l1, smooth_l1, iou or giou", OURS),
+    Key("TRAIN.LABEL_SMOOTHING", 0.0, "", "share of the labels' certainty that is given to the other class", OURS),
+    Key("TRAIN.MASK_CELLS", "positive", "", "cells whose masks are trained: positive, or all (refinement)", SIAMMASK),
+    Key("TRAIN.FROZEN", [], "", "parts never trained: of backbone, neck, rpn_head, mask_head, refine_head", OURS),
     Key("TRAIN.PRINT_FREQ", 20, "steps", "steps between two log lines"),
     Key("TRAIN.LOG_GRADS", False, "", "log the norms of the gradients"),
-    Key("TRAIN.GRAD_CLIP", 10.0, "", "largest norm of the whole gradient"),
+    Key("TRAIN.GRAD_CLIP", 10.0, "", "largest norm of the whole gradient; 0: any"),
+    Key("TRAIN.GRAD_REDUCE", "mean", "", "gradients of several processes: their mean, or their sum as PySOT's", OURS),
+    Key("TRAIN.EMA", 0.0, "", "decay per step of the averaged weights that are validated and saved; 0: none", OURS),
     Key("TRAIN.BASE_LR", 0.005, "", "learning rate of neck and heads that the schedule scales"),
     Key("TRAIN.LR.TYPE", "log", "", "schedule after the warm-up: log, step, multi-step, linear or cos"),
     Key("TRAIN.LR.KWARGS", {}, "", "arguments of the schedule (start_lr, end_lr, ...)"),
+    Key("TRAIN.LR_PER_STEP", False, "", "follow the schedule within an epoch, not from epoch to epoch", OURS),
     Key("TRAIN.LR_WARMUP.WARMUP", True, "", "warm up"),
     Key("TRAIN.LR_WARMUP.TYPE", "step", "", "schedule of the warm-up"),
     Key("TRAIN.LR_WARMUP.EPOCH", 5, "epochs", "length of the warm-up"),
@@ -204,6 +214,11 @@ KEYS: tuple[Key, ...] = (
 DATASET_ENTRY: dict[str, Any] = {"ROOT": "", "ANNO": "", "FRAME_RANGE": 1, "NUM_USE": -1}
 
 OPTIONAL: tuple[Optional, ...] = (
+    Optional("TRAIN.LR.KWARGS.start_lr", ("float",), "learning rate of the first epoch"),
+    Optional("TRAIN.LR.KWARGS.end_lr", ("float",), "learning rate of the last epoch (cos, step: the one after)"),
+    Optional("TRAIN.LR.KWARGS.step", ("int",), "step: epochs between two changes"),
+    Optional("TRAIN.LR.KWARGS.steps", ("ints",), "multi-step: epochs of the changes"),
+    Optional("TRAIN.LR.KWARGS.mult", ("float",), "step, multi-step: factor of a change; derived where end_lr is given"),
     Optional("BACKBONE.KWARGS.used_layers", ("ints",), "levels handed on; 0 is the first convolution"),
     Optional("BACKBONE.KWARGS.width_mult", ("float",), "factor on the number of channels"),
     Optional("ADJUST.KWARGS.in_channels", ("int", "ints"), "channels per level; derived when absent"),
