@@ -18,7 +18,7 @@ _TEMPLATE_CELLS = 7
 
 
 class Neck(nn.Module):
-    """Adjusts every level; a template's features are cropped to their central cells as well.
+    """Adjusts every level; a template's features also lose the cells that saw padding.
 
     Args:
         in_channels: Channels of each level.
@@ -38,8 +38,16 @@ class Neck(nn.Module):
         raise NotImplementedError
 
     def encode_template(self, levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return the adjusted levels of a template, cropped to their central 7x7 cells where they are larger."""
-        return tuple(_center(features, _TEMPLATE_CELLS) for features in self(levels))
+        """Return the adjusted levels of a template, without the cells at their edges.
+
+        All levels lose equally many, so that their score maps stay of one size; the smallest keeps 7x7 cells.
+        """
+        adjusted = self(levels)
+        margin = max(0, (min(features.shape[-1] for features in adjusted) - _TEMPLATE_CELLS) // 2)
+        return tuple(
+            features[..., margin : features.shape[-2] - margin, margin : features.shape[-1] - margin]
+            for features in adjusted
+        )
 
 
 class AdjustLayer(nn.Module):
@@ -88,10 +96,3 @@ class AdjustOneLayer(Neck):
 
 def _adjustment(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels))
-
-
-def _center(features: Tensor, size: int) -> Tensor:
-    top, left = ((side - size) // 2 for side in features.shape[-2:])
-    if top <= 0 or left <= 0:
-        return features
-    return features[..., top : top + size, left : left + size]
