@@ -26,6 +26,7 @@ from toolkit.tables import (
     to_latex,
     to_markdown,
 )
+from toolkit.video import TRACKER_BGR, TRUTH_BGR, draw_region
 
 WORST_SEQUENCES = 4
 """How many sequences are shown with a frame, those on which the best tracker is worst."""
@@ -190,11 +191,8 @@ def _worst_frame(evaluation: Evaluation, scores: Scores, number: int, results_ro
         frame = sequence.frame(index)
     except ToolkitError:
         return None
-    for polygon, colour in (
-        (sequence.ground_truth.corners()[index], (0, 160, 0)),
-        (regions.corners()[index], (0, 0, 220)),
-    ):
-        cv2.polylines(frame, [polygon.reshape(-1, 1, 2).round().astype(np.int32)], True, colour, 2, cv2.LINE_AA)
+    draw_region(frame, sequence.ground_truth.corners()[index], TRUTH_BGR)
+    draw_region(frame, regions.corners()[index], TRACKER_BGR)
     return _jpeg(frame)
 
 
