@@ -90,6 +90,26 @@ BENCHMARKS = {
         _got10k("val"),
         _got10k("test", withheld=True),
         Benchmark("TrackingNet", "trackingnet", "TEST", sequences=511, withheld=True),
+        Benchmark("Builtin", "builtin", "Builtin", sequences=10),
+        Benchmark(
+            "Builtin-VOT",
+            "builtin",
+            "Builtin-VOT",
+            folder="Builtin",
+            protocol="supervised",
+            family="supervised",
+            sequences=10,
+            eao_lengths=(20, 60),
+        ),
+        Benchmark(
+            "Builtin-LT",
+            "builtin",
+            "Builtin-LT",
+            folder="Builtin",
+            protocol="long_term",
+            family="long_term",
+            sequences=2,
+        ),
     )
 }
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.benchmarks import BENCHMARKS, Benchmark, find_benchmark
-from toolkit.datasets import got10k, lasot, nfs, otb, pysot_json, trackingnet, uav, vot
+from toolkit.datasets import builtin, folder, got10k, lasot, nfs, otb, pysot_json, trackingnet, uav, vot
+from toolkit.datasets.entry import Entry
 from toolkit.errors import DatasetError
 from toolkit.sequence import Sequence
 
-READERS: dict[str, Callable[[Path, str], list[Sequence]]] = {
+READERS: dict[str, Callable[[Path, str], list[Entry]]] = {
     "otb": otb.read,
     "vot": vot.read,
     "lasot": lasot.read,
@@ -19,7 +20,12 @@ READERS: dict[str, Callable[[Path, str], list[Sequence]]] = {
     "nfs": nfs.read,
     "got10k": got10k.read,
     "trackingnet": trackingnet.read,
+    "builtin": builtin.read,
+    "folder": folder.read,
 }
+
+GENERATORS: dict[str, Callable[[], Path]] = {"builtin": builtin.prepare}
+"""By reader, what makes a benchmark that is not under the dataset root, and returns its folder."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,23 @@ class Dataset:
         return f"{self.benchmark.name}: {len(self.sequences)} of {expected} sequences in {self.folder}"
 
 
+@dataclass(frozen=True)
+class Found:
+    """Where a benchmark lies, and its sequences, not read yet.
+
+    Attributes:
+        benchmark: how it is run and scored.
+        folder: what holds its images.
+        source: the JSON annotations, or the same as ``folder`` where the download is read.
+        entries: the sequences in the benchmark's order.
+    """
+
+    benchmark: Benchmark
+    folder: Path
+    source: Path
+    entries: list[Entry]
+
+
 def load_dataset(name: str, dataset_root: Path) -> Dataset:
     """Load a benchmark's annotations; images are not touched.
 
@@ -56,22 +79,42 @@ def load_dataset(name: str, dataset_root: Path) -> Dataset:
     Raises:
         DatasetError: unknown, absent or malformed.
     """
-    own = next((folder for folder in (Path(name), dataset_root / name) if folder.is_dir()), None)
-    if name not in BENCHMARKS and own is not None:
-        benchmark, folders = Benchmark(own.name, "otb"), [own]
-    else:
-        benchmark = find_benchmark(name)
-        folders = [dataset_root / name]
-        folders += [dataset_root / benchmark.folder] if benchmark.folder else []
-    candidates = [folder / f"{benchmark.name}.json" for folder in [*folders, dataset_root]]
-    for file in candidates:
+    found = find_dataset(name, dataset_root)
+    return Dataset(found.benchmark, found.folder, [entry.read() for entry in found.entries])
+
+
+def find_dataset(name: str, dataset_root: Path, *, native: bool = False) -> Found:
+    """Find a benchmark's sequences without reading them.
+
+    Args:
+        name: as for :func:`load_dataset`.
+        dataset_root: the folder that holds ``<name>/``, or ``<name>.json``.
+        native: pass over JSON annotations.
+
+    Raises:
+        DatasetError: unknown or absent, or its list of sequences is malformed.
+    """
+    benchmark, folders = _resolve(name, dataset_root)
+    if benchmark.reader in GENERATORS and not any(candidate.is_dir() for candidate in folders):
+        folders = [GENERATORS[benchmark.reader]()]
+    files = [place / f"{benchmark.name}.json" for place in dict.fromkeys([*folders, folders[0].parent])]
+    for file in files if not native else ():
         if file.is_file():
-            root = folders[0] if file.parent == dataset_root else file.parent
-            return Dataset(benchmark, root, pysot_json.read(file, root))
-    for folder in folders:
-        if folder.is_dir():
-            sequences = READERS[benchmark.reader](folder, benchmark.subset)
-            if sequences:
-                return Dataset(benchmark, folder, sequences)
-    looked = ", ".join(map(str, [*candidates, *folders]))
+            root = file.parent if file.parent in folders else folders[0]
+            return Found(benchmark, root, file, pysot_json.entries(file, root))
+    for place in folders:
+        if place.is_dir() and (entries := READERS[benchmark.reader](place, benchmark.subset)):
+            return Found(benchmark, place, place, entries)
+    looked = ", ".join(map(str, folders if native else [*files, *folders]))
     raise DatasetError(f"no {name} in {dataset_root} (looked for {looked}); see testing_dataset/README.md")
+
+
+def _resolve(name: str, dataset_root: Path) -> tuple[Benchmark, list[Path]]:
+    """Return the benchmark that a name or path means, and the folders it may lie in."""
+    if name not in BENCHMARKS:
+        own = next((path.resolve() for path in (Path(name), dataset_root / name) if path.is_dir()), None)
+        if own is not None:  # under a benchmark's name, it is that benchmark
+            return BENCHMARKS.get(own.name, Benchmark(own.name, "folder")), [own]
+    benchmark = find_benchmark(name)
+    folders = [dataset_root / name]
+    return benchmark, folders + ([dataset_root / benchmark.folder] if benchmark.folder else [])

@@ -9,41 +9,43 @@ Source: Huang, Zhao and Huang, "GOT-10k", TPAMI 2019.
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-
+from toolkit.datasets.entry import Entry, read_numbers, read_text
 from toolkit.errors import DatasetError
 from toolkit.regions import Regions
-from toolkit.results import read_boxes, read_rows
+from toolkit.results import read_boxes
 from toolkit.sequence import Frames, Sequence
 
 
-def read(root: Path, subset: str) -> list[Sequence]:
-    """Read the sequences of "val" or "test".
+def read(root: Path, subset: str) -> list[Entry]:
+    """Find the sequences of "val" or "test".
 
     Raises:
-        DatasetError: a listed sequence is missing, or an annotation file is malformed.
+        DatasetError: the list cannot be read.
     """
     folder = root / subset
     listing = folder / "list.txt"
     if listing.is_file():
-        names = listing.read_text(encoding="utf-8").split()
+        names = read_text(listing).split()
     else:
         names = sorted(file.parent.name for file in folder.glob("*/groundtruth.txt"))
-    return [_sequence(folder / name) for name in names]
+    return [Entry(name, partial(_sequence, folder / name)) for name in names]
 
 
 def _sequence(folder: Path) -> Sequence:
     boxes = read_boxes(folder / "groundtruth.txt", error=DatasetError)
     cover = folder / "cover.label"
-    visible = np.array(read_rows(cover, error=DatasetError)).ravel() > 0 if cover.is_file() else None
+    visible = None
+    if cover.is_file() and len(boxes) > 1:
+        visible = read_numbers(cover, len(boxes)) > 0
     frames = Frames(folder, count=len(boxes) if len(boxes) > 1 else None)
     return Sequence(folder.name, frames, Regions.from_array(boxes), visible=visible, annotated_size=_resolution(folder))
 
 
 def _resolution(folder: Path) -> tuple[int, int] | None:
     meta = folder / "meta_info.ini"
-    text = meta.read_text(encoding="utf-8") if meta.is_file() else ""
+    text = read_text(meta) if meta.is_file() else ""
     found = re.search(r"resolution\s*[:=]\s*\((\d+),\s*(\d+)\)", text)
     return (int(found[1]), int(found[2])) if found else None

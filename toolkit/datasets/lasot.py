@@ -8,14 +8,16 @@ Source: Fan et al., "LaSOT", CVPR 2019, and its list of 280 test sequences.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.datasets.entry import Entry, read_numbers
 from toolkit.errors import DatasetError
 from toolkit.regions import Regions
-from toolkit.results import read_boxes, read_rows
+from toolkit.results import read_boxes
 from toolkit.sequence import Frames, Sequence
 
 _TEST_NUMBERS = """
@@ -41,16 +43,12 @@ TEST_SPLIT = frozenset(
 ABSENT_FLAGS = ("absent.txt", "full_occlusion.txt", "out_of_view.txt")
 
 
-def read(root: Path, subset: str) -> list[Sequence]:
-    """Read the sequences of the "test" split, or "all", sorted by class and number.
-
-    Raises:
-        DatasetError: an annotation file is malformed.
-    """
+def read(root: Path, subset: str) -> list[Entry]:
+    """Find the sequences of the "test" split, or "all", sorted by class and number."""
     files = [*root.glob("*/groundtruth.txt"), *root.glob("*/*/groundtruth.txt")]
     folders = {file.parent.name: file.parent for file in files}
     chosen = [name for name in folders if subset == "all" or name in TEST_SPLIT]
-    return [_sequence(folders[name]) for name in sorted(chosen, key=_class_and_number)]
+    return [Entry(name, partial(_sequence, folders[name])) for name in sorted(chosen, key=_class_and_number)]
 
 
 def _class_and_number(name: str) -> tuple[str, int]:
@@ -70,8 +68,6 @@ def _visible(folder: Path, frames: int) -> NDArray[np.bool_] | None:
     for file in (folder / name for name in ABSENT_FLAGS):
         if not file.is_file():
             continue
-        flags = np.array([flag for row in read_rows(file, error=DatasetError) for flag in row])
-        if len(flags) != frames:
-            raise DatasetError(f"{file}: {len(flags)} flags, groundtruth.txt has {frames} frames")
+        flags = read_numbers(file, frames)
         visible = (flags == 0) if visible is None else visible & (flags == 0)
     return visible

@@ -8,10 +8,12 @@ Source: Galoogahi et al., "Need for Speed", ICCV 2017.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from toolkit.datasets.entry import Entry, read_text
 from toolkit.errors import DatasetError
 from toolkit.regions import Regions
 from toolkit.sequence import Frames, Sequence
@@ -19,18 +21,14 @@ from toolkit.sequence import Frames, Sequence
 RATE_RATIO = 8
 
 
-def read(root: Path, subset: str) -> list[Sequence]:
-    """Read every sequence at the rate ``subset``, "30" or "240".
-
-    Raises:
-        DatasetError: an annotation file is malformed.
-    """
-    return [_sequence(file) for file in sorted(root.glob(f"*/{subset}/*.txt"))]
+def read(root: Path, subset: str) -> list[Entry]:
+    """Find every sequence at the rate ``subset``, "30" or "240"."""
+    return [Entry(file.stem, partial(_sequence, file)) for file in sorted(root.glob(f"*/{subset}/*.txt"))]
 
 
 def _sequence(file: Path) -> Sequence:
     corners = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(file).splitlines(), 1):
         try:
             left, top, right, bottom = map(float, line.split()[1:5])
         except ValueError:

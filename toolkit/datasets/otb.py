@@ -9,8 +9,10 @@ Source: Wu, Lim and Yang, "Object Tracking Benchmark", TPAMI 2015, and its seque
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+from toolkit.datasets.entry import Entry
 from toolkit.errors import DatasetError
 from toolkit.regions import Regions
 from toolkit.results import read_boxes
@@ -32,22 +34,18 @@ Suv Sylvester Tiger1 Tiger2 Trellis Walking Walking2 Woman"""
 SUBSETS = {"OTB50": frozenset(_OTB50.split()), "CVPR13": frozenset(_CVPR13.split())}
 
 
-def read(root: Path, subset: str) -> list[Sequence]:
-    """Read every sequence, or those of a subset, sorted by name.
-
-    Raises:
-        DatasetError: an annotation file is malformed.
-    """
-    sequences = []
+def read(root: Path, subset: str) -> list[Entry]:
+    """Find every sequence, or those of a subset, sorted by name."""
+    entries = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         for file in sorted(folder.glob("groundtruth*.txt")):
-            name = _target_name(folder.name, file)
+            name = target_name(folder.name, file)
             if name is not None and name in SUBSETS.get(subset, {name}):
-                sequences.append(_sequence(name, folder, file))
-    return sequences
+                entries.append(Entry(name, partial(_sequence, name, folder, file)))
+    return entries
 
 
-def _target_name(folder: str, file: Path) -> str | None:
+def target_name(folder: str, file: Path) -> str | None:
     """Return the sequence that an annotation file is for; None for an empty file.
 
     Of a folder with several targets, the JSON annotations and result files append the target's number. Where the

@@ -8,16 +8,35 @@ Keys of a sequence: ``video_dir``, ``init_rect``, ``img_names`` (relative to the
 from __future__ import annotations
 
 import json
+import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toolkit.datasets.entry import Entry
 from toolkit.errors import DatasetError, RegionError
 from toolkit.metrics.eao import FRAME_TAGS
 from toolkit.regions import Regions
 from toolkit.results import write_atomic
 from toolkit.sequence import Frames, Sequence
+
+
+def entries(file: Path, root: Path) -> list[Entry]:
+    """Find all sequences of a JSON file, whose image names are relative to ``root``.
+
+    Raises:
+        DatasetError: no JSON, or not one object per sequence.
+    """
+    try:
+        table = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as failure:
+        raise DatasetError(f"{file}: cannot be read as JSON annotations ({failure})") from failure
+    if not isinstance(table, dict):
+        raise DatasetError(f"{file}: expected an object with one entry per sequence, got {type(table).__name__}")
+    return [Entry(name, partial(_sequence, file, root, name, entry)) for name, entry in table.items()]
 
 
 def read(file: Path, root: Path) -> list[Sequence]:
@@ -26,13 +45,7 @@ def read(file: Path, root: Path) -> list[Sequence]:
     Raises:
         DatasetError: no JSON, or a sequence without the keys above or with lists of different lengths.
     """
-    try:
-        entries = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as failure:
-        raise DatasetError(f"{file}: cannot be read as JSON annotations ({failure})") from failure
-    if not isinstance(entries, dict):
-        raise DatasetError(f"{file}: expected an object with one entry per sequence, got {type(entries).__name__}")
-    return [_sequence(file, root, name, entry) for name, entry in entries.items()]
+    return [entry.read() for entry in entries(file, root)]
 
 
 def write(file: Path, sequences: list[Sequence], root: Path) -> None:
@@ -40,37 +53,69 @@ def write(file: Path, sequences: list[Sequence], root: Path) -> None:
     write_atomic(file, json.dumps({sequence.name: _entry(sequence, root) for sequence in sequences}))
 
 
+PER_FRAME = ("absent", *FRAME_TAGS)
+
+
 def _sequence(file: Path, root: Path, name: str, entry: dict[str, Any]) -> Sequence:
+    if not isinstance(entry, dict):
+        raise DatasetError(f"{file}: {name}: expected an object, got {type(entry).__name__}")
     missing = [key for key in ("img_names", "gt_rect") if key not in entry]
     if missing:
         raise DatasetError(f"{file}: {name} has no {' and no '.join(map(repr, missing))}")
+    for key in ("img_names", "gt_rect", "attr", *PER_FRAME):
+        if entry.get(key) is not None and not isinstance(entry[key], list):
+            raise DatasetError(f"{file}: {name}: {key!r}: expected a list, got {type(entry[key]).__name__}")
     names, boxes = entry["img_names"], entry["gt_rect"]
+    if not names or not boxes or not all(isinstance(image, str) for image in names):
+        raise DatasetError(f"{file}: {name}: expected a file name and a region for each frame, got none")
     try:
         uniform = len({len(box) for box in boxes}) == 1
         truth = Regions.from_array(boxes) if uniform else Regions.from_rows(boxes)
     except (RegionError, TypeError, ValueError) as failure:
         raise DatasetError(f"{file}: {name}: gt_rect: {failure}") from failure
-    per_frame = {"gt_rect": boxes, "absent": entry.get("absent")}
-    per_frame |= {tag: entry.get(tag) for tag in FRAME_TAGS}
-    for key, values in per_frame.items():
+    for key in ("gt_rect", *PER_FRAME):
+        values = entry.get(key)
         if values and len(values) != len(names) and not (key == "gt_rect" and len(values) == 1):
             raise DatasetError(f"{file}: {name}: {len(values)} entries of {key!r}, expected {len(names)} (img_names)")
-    absent = entry.get("absent")
+    flags = {key: _flags(file, name, key, entry[key]) for key in PER_FRAME if entry.get(key)}
     return Sequence(
         name=name,
         frames=Frames(root, names),
         ground_truth=truth,
-        attributes=tuple(entry.get("attr") or ()),
-        visible=np.asarray(absent) == 1 if absent else None,
-        tags={tag: np.asarray(entry[tag], dtype=bool) for tag in FRAME_TAGS if entry.get(tag)},
-        annotated_size=(int(entry["width"]), int(entry["height"])) if "width" in entry else None,
+        attributes=tuple(map(str, entry.get("attr") or ())),
+        visible=flags.pop("absent", None),
+        tags=flags,
+        annotated_size=_size(file, name, entry),
     )
+
+
+def _flags(file: Path, name: str, key: str, values: list[Any]) -> NDArray[np.bool_]:
+    if not all(isinstance(value, int) for value in values):
+        raise DatasetError(f"{file}: {name}: {key!r}: expected 0 or 1 for each frame")
+    return np.array(values) == 1
+
+
+def _size(file: Path, name: str, entry: dict[str, Any]) -> tuple[int, int] | None:
+    if entry.get("width") is None and entry.get("height") is None:
+        return None
+    size = entry.get("width"), entry.get("height")
+    if not all(isinstance(side, int) and side > 0 for side in size):
+        raise DatasetError(f"{file}: {name}: expected 'width' and 'height' in pixels, got {size[0]!r} and {size[1]!r}")
+    return int(size[0]), int(size[1])  # type: ignore[arg-type]  # checked above
+
+
+def _name(path: Path, root: Path) -> str:
+    """Return an image's name relative to the dataset's folder, also if it lies elsewhere."""
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:  # on another drive
+        return path.absolute().as_posix()
 
 
 def _entry(sequence: Sequence, root: Path) -> dict[str, Any]:
     truth = sequence.ground_truth
     boxes = [row[:size].tolist() for row, size in zip(truth.values, truth.sizes, strict=True)]
-    names = [path.relative_to(root).as_posix() for path in sequence.frames.paths]
+    names = [_name(path, root) for path in sequence.frames.paths]
     entry: dict[str, Any] = {
         "video_dir": sequence.name,
         "init_rect": boxes[0],

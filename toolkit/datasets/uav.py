@@ -8,8 +8,10 @@ Source: Mueller, Smith and Ghanem, "A Benchmark and Simulator for UAV Tracking",
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+from toolkit.datasets.entry import Entry
 from toolkit.errors import DatasetError
 from toolkit.regions import Regions
 from toolkit.results import read_boxes
@@ -39,13 +41,10 @@ PART_STARTS = {
 """Image folder to the first image of its parts _1, _2, ..."""
 
 
-def read(root: Path, subset: str) -> list[Sequence]:
-    """Read every sequence that is annotated for UAV123 or UAV20L.
-
-    Raises:
-        DatasetError: an annotation file is malformed.
-    """
-    return [_sequence(root, file) for file in sorted((root / "anno" / subset).glob("*.txt"))]
+def read(root: Path, subset: str) -> list[Entry]:
+    """Find every sequence that is annotated for UAV123 or UAV20L."""
+    files = sorted((root / "anno" / subset).glob("*.txt"))
+    return [Entry(file.stem, partial(_sequence, root, file)) for file in files]
 
 
 def _sequence(root: Path, file: Path) -> Sequence:
@@ -53,7 +52,10 @@ def _sequence(root: Path, file: Path) -> Sequence:
     folder, _, part = file.stem.rpartition("_")
     start = 1
     if folder in PART_STARTS and part.isdigit():
-        start = PART_STARTS[folder][int(part) - 1]
+        starts = PART_STARTS[folder]
+        if not 1 <= int(part) <= len(starts):
+            raise DatasetError(f"{file}: part {part} of {folder}, which has {len(starts)} parts")
+        start = starts[int(part) - 1]
     else:
         folder = file.stem
     frames = Frames(root / "data_seq" / "UAV123" / folder, start=start - 1, count=len(boxes))

@@ -6,11 +6,13 @@ Images lie in ``<sequence>/color/`` or beside the annotations; a frame tag is a 
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toolkit.datasets.entry import Entry, read_numbers, read_text
 from toolkit.errors import DatasetError
 from toolkit.metrics.eao import FRAME_TAGS
 from toolkit.regions import Regions
@@ -18,18 +20,18 @@ from toolkit.results import read_rows
 from toolkit.sequence import Frames, Sequence
 
 
-def read(root: Path, subset: str = "") -> list[Sequence]:
-    """Read the sequences that list.txt names, or all folders if there is no list.
+def read(root: Path, subset: str = "") -> list[Entry]:
+    """Find the sequences that list.txt names, or all folders if there is no list.
 
     Raises:
-        DatasetError: a listed sequence is missing, or an annotation file is malformed.
+        DatasetError: the list cannot be read.
     """
     listing = root / "list.txt"
     if listing.is_file():
-        names = listing.read_text(encoding="utf-8").split()
+        names = read_text(listing).split()
     else:
         names = sorted(file.parent.name for file in root.glob("*/groundtruth.txt"))
-    return [_sequence(root / name) for name in names]
+    return [Entry(name, partial(_sequence, root / name)) for name in names]
 
 
 def _sequence(folder: Path) -> Sequence:
@@ -48,6 +50,6 @@ def _tag(folder: Path, tag: str, frames: int) -> NDArray[np.bool_] | None:
     for suffix in (".tag", ".label"):
         file = folder / f"{tag}{suffix}"
         if file.is_file() and file.stat().st_size:
-            marked = np.array(read_rows(file, error=DatasetError)).ravel()[:frames] != 0
+            marked = read_numbers(file)[:frames] != 0
             return np.pad(marked, (0, frames - len(marked)))
     return None

@@ -1,0 +1,44 @@
+"""Sequences of one's own in the simple OTB layout: ``<sequence>/groundtruth_rect.txt`` and ``<sequence>/img/``.
+
+The annotations may also be called ``groundtruth.txt``, hold polygons of four points, and NaN where the target is
+absent; the images may lie beside them, or in ``color/``. A sequence with several targets has one numbered file per
+target, ``groundtruth_rect.1.txt`` and so on. The folder may hold sequences or be one itself.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from toolkit.datasets.entry import Entry
+from toolkit.datasets.otb import target_name
+from toolkit.errors import DatasetError
+from toolkit.regions import Regions
+from toolkit.results import read_rows
+from toolkit.sequence import Frames, Sequence
+
+IMAGE_FOLDERS = ("img", "color")
+
+
+def read(root: Path, subset: str = "") -> list[Entry]:
+    """Find every sequence, sorted by name."""
+    root = root.resolve()  # its name counts, which "." does not tell
+    if any(root.glob("groundtruth*.txt")):
+        return _targets(root)
+    return [entry for folder in sorted(path for path in root.iterdir() if path.is_dir()) for entry in _targets(folder)]
+
+
+def _targets(folder: Path) -> list[Entry]:
+    named = ((target_name(folder.name, file), file) for file in sorted(folder.glob("groundtruth*.txt")))
+    return [Entry(name, partial(_sequence, name, folder, file)) for name, file in named if name is not None]
+
+
+def _sequence(name: str, folder: Path, file: Path) -> Sequence:
+    rows = read_rows(file, allow_nan=True, error=DatasetError)
+    wrong = next((line for line, row in enumerate(rows, 1) if len(row) not in (4, 8)), None)
+    if wrong is not None:
+        raise DatasetError(
+            f"{file} line {wrong}: expected x, y, w, h or the corners of a polygon, got {len(rows[wrong - 1])} numbers"
+        )
+    images = next((folder / sub for sub in IMAGE_FOLDERS if (folder / sub).is_dir()), folder)
+    return Sequence(name, Frames(images, count=len(rows)), Regions.from_rows(rows))
