@@ -13,6 +13,8 @@ SIAMMASK = "SiamMask"  # arXiv:1812.05050 and foolwood/SiamMask
 DASIAMRPN = "DaSiamRPN"  # arXiv:1808.06048 and foolwood/DaSiamRPN
 OURS = "this project"
 
+CROP_NAMES = "{video}/{frame:06d}.{track}.x.jpg"  # how PySOT's cropping scripts name their files
+
 
 class Key(NamedTuple):
     """One key: its dotted path, default, unit ("" for none), meaning, and where key and default come from."""
@@ -98,12 +100,25 @@ KEYS: tuple[Key, ...] = (
     Key("DATASET.TEMPLATE.BLUR", 0.0, "probability", "template crop: motion blur"),
     Key("DATASET.TEMPLATE.FLIP", 0.0, "probability", "template crop: mirrored left to right"),
     Key("DATASET.TEMPLATE.COLOR", 1.0, "probability", "template crop: colour offset"),
+    Key("DATASET.TEMPLATE.ASPECT", 0.0, "", "template crop: largest relative change of width / height", OURS),
+    Key("DATASET.TEMPLATE.JPEG", 0.0, "probability", "template crop: noise of a second compression", OURS),
     Key("DATASET.SEARCH.SHIFT", 64, "px", "search crop: largest shift to either side"),
     Key("DATASET.SEARCH.SCALE", 0.18, "", "search crop: largest relative change of scale"),
     Key("DATASET.SEARCH.BLUR", 0.0, "probability", "search crop: motion blur"),
     Key("DATASET.SEARCH.FLIP", 0.0, "probability", "search crop: mirrored left to right"),
     Key("DATASET.SEARCH.COLOR", 1.0, "probability", "search crop: colour offset"),
+    Key("DATASET.SEARCH.ASPECT", 0.0, "", "search crop: largest relative change of width / height", OURS),
+    Key("DATASET.SEARCH.JPEG", 0.0, "probability", "search crop: noise of a second compression", OURS),
+    Key("DATASET.SEARCH.CUTOUT", 0.0, "probability", "search crop: a patch hides a part of the target", OURS),
     Key("DATASET.NEG", 0.2, "probability", "template and search show different targets"),
+    Key(
+        "DATASET.NEG_SAME_CATEGORY",
+        0.0,
+        "",
+        "share of those whose targets are of one category, in different videos",
+        DASIAMRPN,
+    ),
+    Key("DATASET.NEG_SAME_VIDEO", 0.0, "", "share of those whose targets are neighbours in one video", OURS),
     Key("DATASET.GRAY", 0.0, "probability", "both crops of a pair are grey"),
     Key(
         "DATASET.NAMES",
@@ -132,7 +147,19 @@ KEYS: tuple[Key, ...] = (
     Key("DATASET.DET.ANNO", "training_dataset/det/train.json", "path", "ImageNet DET: annotations"),
     Key("DATASET.DET.FRAME_RANGE", 1, "frames", "ImageNet DET (still images)"),
     Key("DATASET.DET.NUM_USE", -1, "images", "ImageNet DET: drawn per epoch; -1: each once"),
+    *(
+        Key(f"DATASET.{name}.{key}", default, unit, meaning, OURS)
+        for name in ("VID", "YOUTUBEBB", "COCO", "DET")
+        for key, default, unit, meaning in (
+            ("WEIGHT", 1.0, "", "factor on the share of the pairs that NUM_USE gives"),
+            ("CROPPED", True, "", "crops with the target in the middle (crop511); off: whole frames"),
+            ("IMAGES", CROP_NAMES, "", "name of an image in ROOT, from video, frame and track"),
+            ("MASKS", "", "", "name of a mask in ROOT, alike; empty: there are none"),
+        )
+    ),
     Key("DATASET.VIDEOS_PER_EPOCH", 600000, "pairs", "length of an epoch"),
+    Key("DATASET.DEVICE_AUGMENT", False, "", "augment on the training's device, not in the workers", OURS),
+    Key("DATASET.MAX_FAULTY", 100, "files", "stop when more images than this cannot be read", OURS),
     # Network. PySOT's default backbone 'res50' names no backbone; resnet50 is what its files mean.
     Key("BACKBONE.TYPE", "resnet50", "", "name of the backbone", OURS),
     Key("BACKBONE.KWARGS", {}, "", "arguments of the backbone"),
@@ -211,7 +238,16 @@ KEYS: tuple[Key, ...] = (
 )
 
 #: What a data set under DATASET starts from where its configuration says nothing.
-DATASET_ENTRY: dict[str, Any] = {"ROOT": "", "ANNO": "", "FRAME_RANGE": 1, "NUM_USE": -1}
+DATASET_ENTRY: dict[str, Any] = {
+    "ROOT": "",
+    "ANNO": "",
+    "FRAME_RANGE": 1,
+    "NUM_USE": -1,
+    "WEIGHT": 1.0,
+    "CROPPED": True,
+    "IMAGES": CROP_NAMES,
+    "MASKS": "",
+}
 
 OPTIONAL: tuple[Optional, ...] = (
     Optional("TRAIN.LR.KWARGS.start_lr", ("float",), "learning rate of the first epoch"),

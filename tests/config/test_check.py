@@ -176,6 +176,18 @@ FAULTS = [
     ("DATASET.VID.ANNO '' DATASET.DET.ROOT '' DATASET.NAMES [VID]", ["DATASET.VID.ANNO is empty: expected a path"]),
     ("DATASET.COCO.NUM_USE 0", ["DATASET.COCO.NUM_USE: expected positive or -1, got 0"]),
     ("DATASET.COCO.FRAME_RANGE -1", ["DATASET.COCO.FRAME_RANGE: expected not negative, got -1"]),
+    (
+        "DATASET.DET.WEIGHT 0",
+        ["DATASET.DET.WEIGHT: expected positive, got 0.0; leave it out of DATASET.NAMES"],
+    ),
+    (
+        "DATASET.NEG_SAME_CATEGORY 0.6 DATASET.NEG_SAME_VIDEO 0.5",
+        ["DATASET.NEG_SAME_CATEGORY and DATASET.NEG_SAME_VIDEO: expected a sum of at most 1"],
+    ),
+    (
+        "DATASET.DEVICE_AUGMENT True DATASET.SEARCH.JPEG 0.1",
+        ["DATASET.DEVICE_AUGMENT: compression noise (JPEG) is made in the workers only; set one of them to 0"],
+    ),
 ]
 
 
@@ -202,7 +214,7 @@ def test_every_range_names_keys_that_exist_and_covers_every_number():
     ranged = {key for _, _, keys in RANGES for key in keys.split()}
     assert ranged <= paths
     numbers = {key.path for key in KEYS if type(key.default) in (int, float)}
-    own_check = {path for path in numbers if path.endswith((".FRAME_RANGE", ".NUM_USE"))}
+    own_check = {path for path in numbers if path.endswith((".FRAME_RANGE", ".NUM_USE", ".WEIGHT"))}
     assert numbers - own_check <= ranged
 
 

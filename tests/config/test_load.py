@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from pysot.config import ConfigWarning, experiments_dir, find_config, get_cfg, load_cfg
+from pysot.config.defaults import DATASET_ENTRY
 from pysot.utils import ConfigError
 
 Write = Callable[[str], Path]
@@ -93,7 +94,7 @@ def test_what_a_user_meant_is_taken(write: Write, text: str, path: str, expected
         (["TRAIN.LR.KWARGS", "{'end_lr': 1e-3}"], {"end_lr": 0.001}),
         (["TRAIN.LR.KWARGS.end_lr", "1e-3"], 0.001),
         (["DATASET.VID.NUM_USE", "-1"], -1),
-        (["DATASET.GOT10K", "{'ROOT': 'r', 'ANNO': 'a'}"], {"ROOT": "r", "ANNO": "a", "FRAME_RANGE": 1, "NUM_USE": -1}),
+        (["DATASET.GOT10K", "{'ROOT': 'r', 'ANNO': 'a'}"], DATASET_ENTRY | {"ROOT": "r", "ANNO": "a"}),
     ],
 )
 def test_overrides_are_read_as_a_shell_user_means_them(words: list[Any], expected: Any):
