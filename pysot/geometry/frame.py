@@ -47,7 +47,7 @@ def check_box_xywh(box_xywh: ArrayLike, frame_hw: tuple[int, int]) -> NDArray[np
         ValueError: Not four finite numbers, a side under one pixel, or nothing of it inside the frame.
     """
     try:
-        box = np.asarray(box_xywh, dtype=np.float64)
+        box = np.array(box_xywh, dtype=np.float64)  # the caller may change its own array later
     except (TypeError, ValueError):
         raise ValueError(f"a box is four numbers x, y, w, h, got {box_xywh!r}") from None
     if box.shape != (4,):
