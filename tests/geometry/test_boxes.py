@@ -82,7 +82,7 @@ def test_iou_properties():
     assert (table > 0).any()
     np.testing.assert_allclose(table, iou_xywh(second[:, None], first[None]).T)
     np.testing.assert_allclose(iou_xywh(first, first), 1)
-    moved_and_scaled = [3.0 * (boxes + [[5, -7, 0, 0]]) for boxes in (first, second[:60])]
+    moved_and_scaled = [3.0 * (boxes + np.array([5, -7, 0, 0])) for boxes in (first, second[:60])]
     np.testing.assert_allclose(iou_xywh(*moved_and_scaled), iou_xywh(first, second[:60]))
 
 
