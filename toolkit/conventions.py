@@ -6,8 +6,11 @@ what each switch changes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args, get_type_hints
+
+from toolkit.errors import ToolkitError, unknown_name
 
 
 @dataclass(frozen=True)
@@ -38,3 +41,25 @@ class Conventions:
 
 PUBLISHED = Conventions()
 """What published tables of this framework's trackers were computed with."""
+
+
+def conventions_from(words: Iterable[str]) -> Conventions:
+    """Read switches from words such as "absent=counted".
+
+    Raises:
+        ToolkitError: no such switch, or no such setting of it.
+
+    Example:
+        >>> conventions_from(["absent=counted"]).absent
+        'counted'
+    """
+    settings = {name: get_args(hint) for name, hint in get_type_hints(Conventions).items()}
+    chosen = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in settings:
+            raise ToolkitError(unknown_name("convention", name, settings))
+        if value not in settings[name]:
+            raise ToolkitError(f"convention {name!r}: expected one of {', '.join(settings[name])}, got {value!r}")
+        chosen[name] = value
+    return Conventions(**chosen)  # type: ignore[arg-type]  # checked above

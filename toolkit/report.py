@@ -17,9 +17,11 @@ from toolkit.evaluate import Evaluation, GroundTruth, Scores, write_scores
 from toolkit.results import LAYOUTS, read_regions, write_atomic
 from toolkit.tables import (
     LABELS,
+    PER_SEQUENCE,
     Table,
     attribute_table,
     overall_table,
+    ranking_lines,
     sequence_table,
     shown,
     to_csv,
@@ -31,13 +33,6 @@ from toolkit.video import TRACKER_BGR, TRUTH_BGR, draw_region
 WORST_SEQUENCES = 4
 """How many sequences are shown with a frame, those on which the best tracker is worst."""
 THUMBNAIL_WIDTH = 320
-PER_SEQUENCE = {
-    "one_pass": "success_auc",
-    "supervised": "accuracy",
-    "long_term": "f1",
-    "average_overlap": "ao",
-}
-"""The headline number that sequences are compared by; EAO says nothing about one sequence."""
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
@@ -145,18 +140,7 @@ def _table(table: Table) -> str:
 def _interval_note(evaluation: Evaluation) -> str:
     """Say how sure the order of the trackers is."""
     leading = evaluation.dataset.benchmark.leading_metric
-    trackers = evaluation.ranked()
-    lines = []
-    for scores in trackers:
-        low, high = scores.interval(leading)
-        line = f"{escape(scores.tracker)}: {scores.value(leading):.3f} (95 % interval {low:.3f} to {high:.3f})"
-        if scores is not trackers[0]:
-            behind = trackers[0].ahead_of(scores, leading)
-            line += (
-                f", {behind.difference:.3f} behind {escape(trackers[0].tracker)} "
-                f"({behind.low:.3f} to {behind.high:.3f})"
-            )
-        lines.append(f"<li>{line}</li>")
+    lines = [f"<li>{escape(line)}</li>" for line in ranking_lines(evaluation)]
     return f"<p>{LABELS[leading]}, intervals by drawing sequences with replacement:</p><ul>{''.join(lines)}</ul>"
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from toolkit.benchmarks import Family
 from toolkit.evaluate import Evaluation
 from toolkit.metrics.eao import FRAME_TAGS
 
@@ -25,12 +26,20 @@ LABELS = {
     "ao": "AO",
     "sr_50": "SR 0.50",
     "sr_75": "SR 0.75",
+    "fps": "FPS",
     "eao/all": "EAO",
     **{f"eao/{tag}": f"EAO {tag.replace('_', ' ')}" for tag in (*FRAME_TAGS, "empty")},
 }
 """Headings of the headline numbers."""
 LOWER_IS_BETTER = frozenset({"robustness", "lost_number"})
-COUNTS = frozenset({"lost_number"})
+COUNTS = frozenset({"lost_number", "fps"})
+PER_SEQUENCE: dict[Family, str] = {
+    "one_pass": "success_auc",
+    "supervised": "accuracy",
+    "long_term": "f1",
+    "average_overlap": "ao",
+}
+"""The headline number that sequences are compared by; EAO says nothing about one sequence."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +78,15 @@ class Table:
 
 
 def overall_table(evaluation: Evaluation) -> Table:
-    """Return the headline numbers of all trackers on a benchmark."""
-    benchmark = evaluation.dataset.benchmark
+    """Return the headline numbers of all trackers on a benchmark, and their speed where it is known."""
     trackers = evaluation.ranked()
     columns = list(trackers[0].statistics) if trackers else []
-    return Table(benchmark.name, columns, [(s.tracker, [s.value(name) for name in columns]) for s in trackers])
+    rows = [(s.tracker, [s.value(name) for name in columns]) for s in trackers]
+    if any(s.fps is not None for s in trackers):
+        columns.append("fps")
+        for s, (_, values) in zip(trackers, rows, strict=True):
+            values.append(np.nan if s.fps is None else s.fps)
+    return Table(evaluation.dataset.benchmark.name, columns, rows)
 
 
 def sequence_table(evaluation: Evaluation, name: str) -> Table:
@@ -93,6 +106,21 @@ def attribute_table(evaluation: Evaluation, name: str) -> Table:
     columns = list(values[0][1]) if values else []
     rows = [(tracker, list(by_attribute.values())) for tracker, by_attribute in values]
     return Table(f"{evaluation.dataset.benchmark.name}: {LABELS[name]} per attribute", columns, rows)
+
+
+def ranking_lines(evaluation: Evaluation) -> list[str]:
+    """Say, a line per tracker, how sure its leading metric is, and how far it is behind the best."""
+    leading = evaluation.dataset.benchmark.leading_metric
+    trackers = evaluation.ranked()
+    lines = []
+    for scores in trackers:
+        low, high = scores.interval(leading)
+        line = f"{scores.tracker}: {scores.value(leading):.3f} (95 % interval {low:.3f} to {high:.3f})"
+        if scores is not trackers[0]:
+            behind = trackers[0].ahead_of(scores, leading)
+            line += f", {behind.difference:.3f} behind {trackers[0].tracker} ({behind.low:.3f} to {behind.high:.3f})"
+        lines.append(line)
+    return lines
 
 
 def shown(name: str, value: float) -> str:

@@ -48,6 +48,8 @@ from toolkit.video import write_video
 
 DEFAULT_MODEL = "siammask_r50_l3"
 DEFAULT_DATASET = "Builtin"
+TRAINING = ("TRAIN", "DATASET")
+"""Parts of a configuration that tracking does not depend on."""
 USER_ERRORS = (ToolkitError, PysotError, OSError)
 EXAMPLES = """
 examples:
@@ -225,7 +227,7 @@ def choose_tracker(args: argparse.Namespace) -> Choice:
     if args.snapshot and snapshot.stem != "model":
         label += f"_{snapshot.stem}"
     settings = {
-        "configuration": yaml.safe_load(cfg.dump()),
+        "configuration": {key: part for key, part in yaml.safe_load(cfg.dump()).items() if key not in TRAINING},
         "checkpoint_sha256": sha256(snapshot),
         "runtime": args.runtime,
     }
@@ -362,7 +364,7 @@ def announce(tasks: list[Task], args: argparse.Namespace) -> None:
             print(f"note: {task.dataset.shortfall}", file=sys.stderr)
         todo, total = len(task.unfinished()), len(task.dataset.sequences)
         again = f", {total - todo} are done already" if todo < total else ""
-        print(f"{task.folder.folder}: {task.protocol}, {total} sequences{again}", flush=True)
+        print(f"{task.folder.folder}: {task.protocol}, {total} sequence{'s' if total > 1 else ''}{again}", flush=True)
 
 
 def conclude(task: Task, outcome: Outcome, args: argparse.Namespace) -> None:
