@@ -58,7 +58,8 @@ def _build_head(cfg: CfgNode, channels: Sequence[int]) -> Head:
     kwargs = _kwargs(cfg.RPN)
     for key in _CHANNEL_KEYS:
         _agree(f"RPN.KWARGS.{key}", kwargs.pop(key, None), channels)
-    return _call("RPN.KWARGS", HEADS[cfg.RPN.TYPE].from_channels, channels, **kwargs)
+    anchor_num = kwargs.pop("anchor_num", cfg.ANCHOR.ANCHOR_NUM)
+    return _call("RPN.KWARGS", HEADS[cfg.RPN.TYPE].from_channels, channels, anchor_num, **kwargs)
 
 
 def _build_mask_head(cfg: CfgNode, channels: Sequence[int]) -> MaskCorr:

@@ -38,8 +38,14 @@ class Head(nn.Module):
         raise NotImplementedError
 
     @classmethod
-    def from_channels(cls, channels: Sequence[int], **kwargs: Any) -> Head:
-        """Build the head for levels of the given channel counts, with the remaining keys of RPN.KWARGS."""
+    def from_channels(cls, channels: Sequence[int], anchor_num: int, **kwargs: Any) -> Head:
+        """Build the head for levels of the given channel counts.
+
+        Args:
+            channels: One count per level.
+            anchor_num: Anchors per cell; a head without anchors does not look at it.
+            kwargs: The remaining keys of RPN.KWARGS.
+        """
         raise NotImplementedError
 
 

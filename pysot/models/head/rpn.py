@@ -58,9 +58,9 @@ class DepthwiseRPN(Head):
         self.loc = DepthwiseXCorr(in_channels, out_channels, 4 * anchor_num)
 
     @classmethod
-    def from_channels(cls, channels: Sequence[int], **kwargs: Any) -> DepthwiseRPN:
+    def from_channels(cls, channels: Sequence[int], anchor_num: int, **kwargs: Any) -> DepthwiseRPN:
         """Build the head for one level."""
-        return cls(only_level(cls.__name__, channels), **kwargs)
+        return cls(only_level(cls.__name__, channels), anchor_num, **kwargs)
 
     def encode(self, levels: Sequence[Tensor]) -> Kernels:
         """Return the class and box kernels, (B, hidden, h - 2, w - 2) each."""
@@ -92,9 +92,9 @@ class UPChannelRPN(Head):
         self.loc_adjust = nn.Conv2d(offsets, offsets, 1)
 
     @classmethod
-    def from_channels(cls, channels: Sequence[int], **kwargs: Any) -> UPChannelRPN:
+    def from_channels(cls, channels: Sequence[int], anchor_num: int, **kwargs: Any) -> UPChannelRPN:
         """Build the head for one level."""
-        return cls(only_level(cls.__name__, channels), **kwargs)
+        return cls(only_level(cls.__name__, channels), anchor_num, **kwargs)
 
     def encode(self, levels: Sequence[Tensor]) -> Kernels:
         """Return the class and box kernels, (B, 2k * C, h - 2, w - 2) and (B, 4k * C, h - 2, w - 2)."""
@@ -130,7 +130,12 @@ class MultiRPN(Head):
 
     @classmethod
     def from_channels(
-        cls, channels: Sequence[int], weighted: bool = False, branch: str = "DepthwiseRPN", **kwargs: Any
+        cls,
+        channels: Sequence[int],
+        anchor_num: int,
+        weighted: bool = False,
+        branch: str = "DepthwiseRPN",
+        **kwargs: Any,
     ) -> MultiRPN:
         """Build a ``branch`` head per level; a depth-wise branch correlates as many channels as its level has."""
         if branch == "MultiRPN":
@@ -138,7 +143,8 @@ class MultiRPN(Head):
         part = HEADS[branch]
         widths = [{"out_channels": width} if part is DepthwiseRPN else {} for width in channels]
         branches = [
-            part.from_channels([width], **{**own, **kwargs}) for width, own in zip(channels, widths, strict=True)
+            part.from_channels([width], anchor_num, **{**own, **kwargs})
+            for width, own in zip(channels, widths, strict=True)
         ]
         return cls(branches, weighted)
 

@@ -26,8 +26,8 @@ class SiamFCHead(Head):
         self.out_scale = out_scale
 
     @classmethod
-    def from_channels(cls, channels: Sequence[int], **kwargs: Any) -> SiamFCHead:
-        """Build the head for one level."""
+    def from_channels(cls, channels: Sequence[int], anchor_num: int, **kwargs: Any) -> SiamFCHead:
+        """Build the head for one level; it has no anchors."""
         only_level(cls.__name__, channels)
         return cls(**kwargs)
 
