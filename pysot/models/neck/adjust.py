@@ -23,15 +23,19 @@ class Neck(nn.Module):
     Args:
         in_channels: Channels of each level.
         out_channels: Channels after adjustment, one per level.
+        center_size: Cells per side that the smallest level of a template keeps.
     """
 
-    def __init__(self, in_channels: Sequence[int], out_channels: Sequence[int]) -> None:
+    def __init__(
+        self, in_channels: Sequence[int], out_channels: Sequence[int], center_size: int = _TEMPLATE_CELLS
+    ) -> None:
         super().__init__()
         if len(in_channels) != len(out_channels):
             raise ConfigError(
                 f"the neck gets {len(in_channels)} levels, ADJUST.KWARGS.out_channels names {len(out_channels)}"
             )
         self.out_channels = tuple(int(channels) for channels in out_channels)
+        self.center_size = center_size
 
     def forward(self, levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Return the adjusted levels of a search region, (B, C_i, H, W) each."""
@@ -40,12 +44,14 @@ class Neck(nn.Module):
     def encode_template(self, levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Return the adjusted levels of a template, without the cells at their edges.
 
-        All levels lose equally many, so that their score maps stay of one size; the smallest keeps 7x7 cells.
+        All levels lose equally many, so that their score maps stay of one size; the smallest keeps its central
+        ``center_size``.
         """
         adjusted = self(levels)
-        margin = max(0, (min(features.shape[-1] for features in adjusted) - _TEMPLATE_CELLS) // 2)
+        surplus = max(0, min(features.shape[-1] for features in adjusted) - self.center_size)
+        before, after = surplus // 2, surplus - surplus // 2
         return tuple(
-            features[..., margin : features.shape[-2] - margin, margin : features.shape[-1] - margin]
+            features[..., before : features.shape[-2] - after, before : features.shape[-1] - after]
             for features in adjusted
         )
 
@@ -66,8 +72,10 @@ class AdjustLayer(nn.Module):
 class AdjustAllLayer(Neck):
     """An `AdjustLayer` per level: ``downsample`` for one level, ``downsample2``, ``downsample3``, ... for several."""
 
-    def __init__(self, in_channels: Sequence[int], out_channels: Sequence[int]) -> None:
-        super().__init__(in_channels, out_channels)
+    def __init__(
+        self, in_channels: Sequence[int], out_channels: Sequence[int], center_size: int = _TEMPLATE_CELLS
+    ) -> None:
+        super().__init__(in_channels, out_channels, center_size)
         several = len(in_channels) > 1
         self._names = [f"downsample{level + 2}" if several else "downsample" for level in range(len(in_channels))]
         for name, before, after in zip(self._names, in_channels, self.out_channels, strict=True):
@@ -82,8 +90,10 @@ class AdjustAllLayer(Neck):
 class AdjustOneLayer(Neck):
     """The neck of a single level, whose layout has one name less than `AdjustAllLayer`'s."""
 
-    def __init__(self, in_channels: Sequence[int], out_channels: Sequence[int]) -> None:
-        super().__init__(in_channels, out_channels)
+    def __init__(
+        self, in_channels: Sequence[int], out_channels: Sequence[int], center_size: int = _TEMPLATE_CELLS
+    ) -> None:
+        super().__init__(in_channels, out_channels, center_size)
         if len(in_channels) != 1:
             raise ConfigError(f"ADJUST.TYPE AdjustLayer adjusts one level, the backbone gives {len(in_channels)}")
         self.downsample = _adjustment(in_channels[0], self.out_channels[0])
