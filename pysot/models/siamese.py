@@ -37,7 +37,7 @@ class NetworkOutput(NamedTuple):
         loc: (B, 4k, S, S) offsets, channel = coordinate * k + anchor, or None.
         features: Search features of each head level, (B_x, C_i, H, W).
         mask_correlation: (B, hidden, S, S), or () without a mask head.
-        early_features: Search features for the refinement, or ().
+        early_features: Search features for the refinement, (B_x, C_i, H_i, W_i), or ().
     """
 
     cls: Tensor
@@ -123,7 +123,7 @@ class SiameseNet(nn.Module):
 
         Args:
             output: From `forward`.
-            cells: (N, 3) int64: batch index, row, column.
+            cells: (N, 3) int64: index into the output's batch, row, column.
 
         Raises:
             ValueError: The network has no mask head.

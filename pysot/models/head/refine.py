@@ -52,16 +52,19 @@ class Refine(nn.Module):
 
         Args:
             correlation: (B, C, S, S) of the mask head.
-            features: Search features of stride 2, 4 and 8, (B, C_i, H_i, W_i).
-            cells: (N, 3) int64: batch index, row, column of the score map.
+            features: Search features of stride 2, 4 and 8, (B_x, C_i, H_i, W_i). B is a multiple of B_x: a search
+                crop serves as many templates in a row, see `pysot.ops.xcorr`.
+            cells: (N, 3) int64: index into B, row, column of the score map.
 
         Returns:
             (N, 127, 127) logits.
         """
         out = self.deconv(correlation[cells[:, 0], :, cells[:, 1], cells[:, 2]][:, :, None, None])
+        templates_per_crop = len(correlation) // len(features[0])
+        of_crops = torch.cat([cells[:, :1] // templates_per_crop, cells[:, 1:]], dim=1)
         sizes = (31, 61, _MASK_SIZE)
         for step, (level, size) in enumerate(zip((2, 1, 0), sizes, strict=True)):
-            window = _windows(features[level], cells, *_WINDOWS[level])
+            window = _windows(features[level], of_crops, *_WINDOWS[level])
             merged = self.get_submodule(f"h{level}")(out) + self.get_submodule(f"v{level}")(window)
             out = self.get_submodule(f"post{step}")(interpolate(merged, size=(size, size), mode="nearest"))
         return out[:, 0]
