@@ -30,8 +30,11 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
         chosen = torch.device(device)
     except RuntimeError as error:
         raise InputError(f"unknown device {device!r}: expected 'auto', 'cpu', 'cuda' or 'cuda:N'") from error
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"device {device!r} was asked for, but torch {torch.__version__} finds no CUDA device")
+    if chosen.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (chosen.index or 0) >= count:
+            found = f"{count} CUDA device{'s' if count > 1 else ''}" if count else "no CUDA device"
+            raise InputError(f"device {device!r} was asked for, but torch {torch.__version__} finds {found}")
     return chosen
 
 
