@@ -127,7 +127,7 @@ class Dies(Oracle):
 
     def track(self, frame) -> Answer:
         if self.where(frame) == (1, 5):
-            for file in Path(os.environ["MADE_DEATHS"]).glob("die*"):
+            for file in sorted(Path(os.environ["MADE_DEATHS"]).glob("die*"))[:1]:
                 file.unlink()
                 os.kill(os.getpid(), signal.SIGKILL)
         return super().track(frame)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 
@@ -72,7 +71,7 @@ def end_with_parent() -> None:
     """End this worker when the process that started it is gone: nobody would know that it still runs."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()  # returns when the other end is closed
+        os.read(0, 1)  # returns when the other end is closed
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

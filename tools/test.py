@@ -20,6 +20,7 @@ from collections.abc import Callable
 from collections.abc import Sequence as Series
 from dataclasses import dataclass
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,6 @@ if not __package__:  # run as a file: the packages lie beside tools/, installed 
 
 import cv2
 import numpy as np
-import torch
 import yaml
 
 import pysot
@@ -231,10 +231,9 @@ def choose_tracker(args: argparse.Namespace) -> Choice:
         "checkpoint_sha256": sha256(snapshot),
         "runtime": args.runtime,
     }
-    device = choose_device(args.device)
-    about = {"checkpoint": snapshot.name, "device": device_name(device), "torch_threads": torch.get_num_threads()}
+    device, about = choose_device(args.device)
     make = partial(pysot.load_tracker, cfg=cfg, snapshot=snapshot, device=device, runtime=args.runtime)
-    return Choice(label, settings, about, make)
+    return Choice(label, settings, {"checkpoint": snapshot.name} | about, make)
 
 
 def own_tracker(name: str) -> Choice:
@@ -254,20 +253,18 @@ def own_tracker(name: str) -> Choice:
     return Choice(factory_name, settings, {}, factory)
 
 
-def choose_device(name: str) -> str:
-    """Return the device of this process: each has a GPU of its own as far as there are enough."""
+def choose_device(name: str) -> tuple[str, dict[str, Any]]:
+    """Return the device of this process, one of its own as far as there are enough, and what to note of it."""
+    import torch  # takes a second, which a mistake in the command line need not wait for
+
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and torch.cuda.device_count() > 1:
-        return f"cuda:{launch.local_rank() % torch.cuda.device_count()}"
-    return name
-
-
-def device_name(device: str) -> str:
-    """Say what the device is."""
-    if device.startswith("cuda") and torch.cuda.is_available():
-        return torch.cuda.get_device_name(device)
-    return f"{device} ({platform.processor() or platform.machine()}, {os.cpu_count()} cores)"
+        name = f"cuda:{launch.local_rank() % torch.cuda.device_count()}"
+    if name.startswith("cuda") and torch.cuda.is_available():
+        return name, {"device": torch.cuda.get_device_name(name)}
+    label = f"{name} ({platform.processor() or platform.machine()}, {os.cpu_count()} cores)"
+    return name, {"device": label, "torch_threads": torch.get_num_threads()}
 
 
 def sha256(file: Path) -> str:
@@ -280,7 +277,8 @@ def reseed(seed: int, repetition: int) -> None:
     """Seed every source of random numbers."""
     random.seed(seed + repetition)
     np.random.seed(seed + repetition)  # noqa: NPY002  # trackers of the user's may use the global generator
-    torch.manual_seed(seed + repetition)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed + repetition)
 
 
 # One benchmark.
@@ -307,7 +305,7 @@ def versions() -> dict[str, str]:
     return {
         "pysot": pysot.__version__,
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": metadata.version("torch"),
         "numpy": np.__version__,
         "opencv": cv2.__version__,
     }
