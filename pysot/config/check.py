@@ -65,7 +65,7 @@ RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         lambda value: value in ("l1", "smooth_l1", "iou", "giou"),
         "TRAIN.LOC_LOSS",
     ),
-    ("positive or all", lambda value: value in ("positive", "all"), "TRAIN.MASK_CELLS"),
+    ("positive or inside", lambda value: value in ("positive", "inside"), "TRAIN.MASK_CELLS"),
     ("mean or sum", lambda value: value in ("mean", "sum"), "TRAIN.GRAD_REDUCE"),
     (
         "parts of the network",

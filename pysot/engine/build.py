@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pysot.engine.schedules import Schedule, make_schedule
+from pysot.models.losses import Criterion, MaskTerm
 
 if TYPE_CHECKING:
     from yacs.config import CfgNode
@@ -25,3 +26,13 @@ def build_schedule(cfg: CfgNode) -> Schedule:
         warmup.TYPE,
         warmup.KWARGS,
     )
+
+
+def build_criterion(cfg: CfgNode) -> Criterion:
+    """Return the losses of a configuration's network and their weights."""
+    train = cfg.TRAIN
+    mask = None
+    if cfg.MASK.MASK:
+        padding = cfg.ANCHOR.STRIDE * train.BASE_SIZE // 2
+        mask = MaskTerm(cfg.ANCHOR.STRIDE, padding, train.EXEMPLAR_SIZE, train.MASK_CELLS == "inside")
+    return Criterion(train.CLS_WEIGHT, train.LOC_WEIGHT, train.MASK_WEIGHT, train.LOC_LOSS, train.LABEL_SMOOTHING, mask)
