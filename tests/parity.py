@@ -83,6 +83,7 @@ class Recording:
         torch.save(self.weights(), path)
         model = pysot.build_model(pysot.load_cfg(self.experiment))
         report = pysot.load_checkpoint(model, path)
+        path.unlink()  # up to hundreds of megabytes, which pytest would keep
         assert report.fits
         return model.eval()
 
