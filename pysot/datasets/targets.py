@@ -168,7 +168,7 @@ class ScoreTargets:
 
 
 @dataclass(frozen=True)
-class MaskTargets:
+class PairTargets:
     """The targets of a pair for a network with masks: labels of anchors, and the mask.
 
     Attributes:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pysot.datasets.targets import AnchorTargets, MaskTargets, ScoreTargets, mask_targets
+from pysot.datasets.targets import AnchorTargets, PairTargets, ScoreTargets, mask_targets
 from pysot.geometry import anchor_grid, base_anchors_wh, cxcywh_to_xywh, iou_xywh
 
 RATIOS = [0.33, 0.5, 1, 2, 3]
@@ -160,7 +160,7 @@ def test_every_negative_is_as_likely_as_another():
 
 
 def test_types_are_small_and_as_documented():
-    targets = MaskTargets(anchor_targets())(box_of(127, 127, 64, 64), rng(), mask=np.zeros((255, 255), dtype=bool))
+    targets = PairTargets(anchor_targets())(box_of(127, 127, 64, 64), rng(), mask=np.zeros((255, 255), dtype=bool))
     types = {name: (value.dtype, value.shape) for name, value in targets.items()}
     assert types == {
         "cls": (np.int8, (5, 25, 25)),
@@ -199,7 +199,7 @@ def test_siamfc_s_label_on_a_map_without_a_middle_cell_is_symmetric():
 def test_masks_are_signed_and_only_of_positive_pairs():
     mask = np.zeros((143, 143), dtype=bool)
     mask[60:80, 50:90] = True
-    targets = MaskTargets(anchor_targets(3, 143))
+    targets = PairTargets(anchor_targets(3, 143))
     box = [50, 60, 90, 80]
     positive = targets(box, rng(), mask=mask)
     assert bool(positive["has_mask"])

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import pysot
-from pysot.datasets.targets import AnchorTargets, MaskTargets, ScoreTargets
+from pysot.datasets.targets import AnchorTargets, PairTargets, ScoreTargets
 from pysot.engine.build import build_criterion
 from pysot.geometry import anchor_grid, base_anchors_wh
 from pysot.models import build_model
@@ -326,7 +326,7 @@ def test_siammask_trains_its_masks(experiment, overrides):
     cfg, training = training_network(experiment, [*SMALL_MASK, *overrides])
     train = cfg.TRAIN
     grid = anchor_grid(base_anchors_wh(8, cfg.ANCHOR.RATIOS, cfg.ANCHOR.SCALES), 8, train.OUTPUT_SIZE)
-    make = MaskTargets(AnchorTargets(grid, train.SEARCH_SIZE, 8))
+    make = PairTargets(AnchorTargets(grid, train.SEARCH_SIZE, 8))
     middle = train.SEARCH_SIZE // 2
     mask = np.zeros((train.SEARCH_SIZE,) * 2, dtype=bool)
     mask[middle - 30 : middle + 30, middle - 30 : middle + 30] = True
