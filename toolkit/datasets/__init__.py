@@ -105,8 +105,14 @@ def find_dataset(name: str, dataset_root: Path, *, native: bool = False) -> Foun
     for place in folders:
         if place.is_dir() and (entries := READERS[benchmark.reader](place, benchmark.subset)):
             return Found(benchmark, place, place, entries)
+    if benchmark.reader == "folder":
+        expected = "<sequence>/groundtruth_rect.txt with images in <sequence>/img/"
+        raise DatasetError(f"no sequences in {folders[0]}: expected {expected}, or {files[0].name}")
     looked = ", ".join(map(str, folders if native else [*files, *folders]))
-    raise DatasetError(f"no {name} in {dataset_root} (looked for {looked}); see testing_dataset/README.md")
+    raise DatasetError(
+        f"no {name} in {dataset_root} (looked for {looked}); see testing_dataset/README.md, "
+        "or use the built-in benchmark, Builtin, which needs no download"
+    )
 
 
 def _resolve(name: str, dataset_root: Path) -> tuple[Benchmark, list[Path]]:
