@@ -114,6 +114,9 @@ def ranking_lines(evaluation: Evaluation) -> list[str]:
     trackers = evaluation.ranked()
     lines = []
     for scores in trackers:
+        if np.isnan(scores.value(leading)):
+            lines.append(f"{scores.tracker}: -")
+            continue
         low, high = scores.interval(leading)
         line = f"{scores.tracker}: {scores.value(leading):.3f} (95 % interval {low:.3f} to {high:.3f})"
         if scores is not trackers[0]:
