@@ -30,5 +30,5 @@ def fuse_conv_bn(network: Net) -> Net:
             conv, norm = children[conv_name], children.get(norm_name)
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(module, conv_name, fuse_conv_bn_eval(conv, norm))
-                setattr(module, norm_name, nn.Identity())
+                setattr(module, norm_name, nn.Identity().eval())
     return fused
