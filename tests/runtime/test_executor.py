@@ -50,8 +50,71 @@ def test_devices(monkeypatch):
         choose_device("cuda:1")
     with pytest.raises(InputError, match="unknown device 'gpu': expected 'auto', 'cpu', 'cuda' or 'cuda:N'"):
         choose_device("gpu")
+    assert choose_device(torch.device("cpu")) == torch.device("cpu")
+
+
+def test_devices_where_there_is_cuda(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert choose_device("auto") == torch.device("cuda")
+    assert choose_device("cuda") == torch.device("cuda")
+    assert choose_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(InputError, match=r"'cuda:2' was asked for, but torch .* finds 2 CUDA devices"):
+        choose_device("cuda:2")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(InputError, match=r"'cuda:1' was asked for, but torch .* finds 1 CUDA device$"):
+        choose_device("cuda:1")
+
+
+@pytest.mark.parametrize("runtime", ["eager", "fused"])
+def test_a_batch_of_crops_is_answered_crop_by_crop(network, runtime):
+    rng = np.random.default_rng(1)
+    templates = [rng.integers(0, 256, (127, 127, 3), dtype=np.uint8) for _ in range(2)]
+    searches = [rng.integers(0, 256, (191, 191, 3), dtype=np.uint8) for _ in range(2)]
+    executor = Executor(network, torch.device("cpu"), runtime=runtime)
+    together = executor.search(executor.encode_template(templates), searches)
+    for index, (template, search) in enumerate(zip(templates, searches, strict=True)):
+        alone = executor.search(executor.encode_template([template]), [search])
+        largest = float(alone.cls.abs().max())
+        torch.testing.assert_close(together.cls[index], alone.cls[0], rtol=1e-4, atol=1e-4 * largest)
+    assert together.cls.is_inference()
+    assert together.cls.dtype == torch.float32
+
+
+def test_crops_may_be_views_of_a_frame(network, crop):
+    frame = np.random.default_rng(2).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    view = frame[20:147, 40:167]
+    executor = Executor(network, torch.device("cpu"))
+    expected = executor.encode_template([view.copy()]).kernels[0]
+    assert torch.equal(executor.encode_template([view]).kernels[0], expected)
+    flipped = np.ascontiguousarray(view[:, ::-1])
+    assert torch.equal(
+        executor.encode_template([view[:, ::-1]]).kernels[0], executor.encode_template([flipped]).kernels[0]
+    )
+
+
+def test_an_executor_serves_several_trackers(network, crop):
+    executor = Executor(network, torch.device("cpu"))
+    first = executor.encode_template([crop])
+    search = np.random.default_rng(3).integers(0, 256, (191, 191, 3), dtype=np.uint8)
+    before = executor.search(first, [search]).cls
+    executor.search(executor.encode_template([crop[::-1]]), [search])
+    assert torch.equal(executor.search(first, [search]).cls, before)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("runtime", ["eager", "fused"])
+@pytest.mark.parametrize("color", ["BGR", "RGB"])
+def test_cuda_answers_as_the_cpu(network, crop, runtime, color):
+    search = np.random.default_rng(3).integers(0, 256, (287, 287, 3), dtype=np.uint8)
+    maps = []
+    for device in ("cpu", "cuda"):
+        executor = Executor(network, choose_device(device), color, runtime)
+        output = executor.search(executor.encode_template([crop]), [search])
+        assert output.cls.device.type == device
+        maps.append(torch.cat([output.cls, output.loc], dim=1).cpu())
+    # CUDA multiplies in TF32, with 10 bits; a wrong colour or layout is off by the whole value.
+    torch.testing.assert_close(maps[1], maps[0], rtol=0, atol=2e-2 * float(maps[0].abs().max()))
 
 
 def test_unknown_runtime(network):
