@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toolkit.errors import ResultError, unknown_name
+from toolkit.errors import DatasetError, ResultError, unknown_name
 from toolkit.overlap import vot_overlap
 from toolkit.regions import FAILED, INITIALIZED, SKIPPED, FloatArray, box_corners, start_box_cxcywh
 from toolkit.results import LAYOUTS, Layout, write_boxes, write_confidences, write_regions, write_times
@@ -174,8 +174,15 @@ def run_supervised(
         sequence: on what.
         clock: seconds.
         camera: what the tracker has to keep up with; None for a camera that waits.
+
+    Raises:
+        DatasetError: there is no ground truth to compare with.
     """
     truth = sequence.ground_truth
+    if len(truth) != len(sequence):
+        raise DatasetError(
+            f"{sequence.name}: ground truth of {len(truth)} of {len(sequence)} frames; restarts need that of all"
+        )
     known = (truth.sizes > 1) & ~np.isnan(truth.values[:, 0])
     regions: list[FloatArray] = []
     start = 0

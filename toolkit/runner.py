@@ -84,6 +84,9 @@ def run(
         seed: called with the repetition, from 0, before each: so results do not depend on what was run before.
         user_errors: on these a sequence is given up and the next one run; any other error ends the run.
         watcher: told what happens.
+
+    Raises:
+        ResultError: meanwhile the folder was given to other settings.
     """
     watcher = watcher or Watcher()
     outcome = Outcome()
@@ -108,12 +111,12 @@ def run(
                 for repetition in range(task.repetitions):
                     seed(repetition)
                     runs.append(experiment.run(make_tracker(), sequence))
-                task.folder.store(task.protocol, sequence.name, runs)
             except user_errors as failure:
                 claim.failed(str(failure))
                 outcome.failures[sequence.name] = str(failure)
                 watcher.failed(sequence, str(failure))
                 continue
+            task.folder.store(task.protocol, sequence.name, runs)
             claim.done()
             outcome.done.append(sequence.name)
             watcher.finished(sequence, runs)

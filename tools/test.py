@@ -178,8 +178,8 @@ def test(args: argparse.Namespace, argv: list[str]) -> int:
         tracker, seed = functools.cache(choice.load), partial(reseed, args.seed)
         outcomes = [run(task, tracker, seed, USER_ERRORS, watch(task, args)) for task in tasks]
     if speaks:
-        for task, outcome in zip(tasks, outcomes, strict=True):
-            conclude(task, outcome, args)
+        for name, task, outcome in zip(args.dataset, tasks, outcomes, strict=True):
+            conclude(name, task, outcome, args)
     return int(any(outcome.failures for outcome in outcomes))
 
 
@@ -217,13 +217,13 @@ def choose_tracker(args: argparse.Namespace) -> Choice:
     """Return the tracker that the arguments describe: a model, or the user's own."""
     if args.tracker:
         return own_tracker(args.tracker)
-    name = args.config or DEFAULT_MODEL
-    public = [entry.name for entry in zoo.entries() if entry.kind == "tracker"]
-    if args.snapshot is None and name not in public:
-        raise InputError(f"--cfg {name} needs --snapshot FILE: there are public weights for {', '.join(public)}")
-    cfg = cfg_from_args(args, default=zoo.get_entry(name).config if name in public else None)
-    snapshot = Path(args.snapshot) if args.snapshot else zoo.fetch(zoo.get_entry(name))
-    label = Path(name).parent.name if Path(name).stem == "config" else Path(name).stem
+    given = Path(args.config or DEFAULT_MODEL).resolve()
+    label = given.parent.name if given.stem == "config" else given.stem
+    public = {entry.name: entry for entry in zoo.entries() if entry.kind == "tracker"}
+    if args.snapshot is None and label not in public:
+        raise InputError(f"--cfg {args.config} needs --snapshot FILE: there are public weights for {', '.join(public)}")
+    cfg = cfg_from_args(args, default=public[DEFAULT_MODEL].config)
+    snapshot = Path(args.snapshot) if args.snapshot else zoo.fetch(public[label])
     if args.snapshot and snapshot.stem != "model":
         label += f"_{snapshot.stem}"
     settings = {
@@ -288,7 +288,7 @@ def prepare(dataset: Dataset, choice: Choice, args: argparse.Namespace) -> Task:
     """Open the folder of results; refuse if it holds those of another configuration."""
     benchmark = dataset.benchmark
     name = args.tracker_name or choice.name
-    if Path(name).name != name or name.startswith("."):
+    if not name or Path(name).name != name or name.startswith("."):
         raise InputError(f"--tracker-name {name}: expected a name for a folder")
     protocol = args.protocol or benchmark.protocol
     about = {"dataset": benchmark.name, "tracker": name, "versions": versions(), "commit": commit()}
@@ -365,13 +365,13 @@ def announce(tasks: list[Task], args: argparse.Namespace) -> None:
         print(f"{task.folder.folder}: {task.protocol}, {total} sequence{'s' if total > 1 else ''}{again}", flush=True)
 
 
-def conclude(task: Task, outcome: Outcome, args: argparse.Namespace) -> None:
+def conclude(name: str, task: Task, outcome: Outcome, args: argparse.Namespace) -> None:
     """Make what needs all sequences, and say where everything is."""
     names = [sequence.name for sequence in task.dataset.sequences]
     task.folder.tidy(task.protocol, names, task.repetitions)
     folder = task.folder.folder
-    for name, reason in outcome.failures.items():
-        print(f"no result: {task.dataset.benchmark.name} {name}: {reason}", file=sys.stderr)
+    for sequence_name, reason in outcome.failures.items():
+        print(f"no result: {task.dataset.benchmark.name} {sequence_name}: {reason}", file=sys.stderr)
     if args.vis:
         for sequence in task.dataset.sequences:
             if sequence.name not in outcome.failures:
@@ -380,7 +380,7 @@ def conclude(task: Task, outcome: Outcome, args: argparse.Namespace) -> None:
     speed = f", {fps:.1f} fps" if fps else ""
     print(f"{folder}: {len(names) - len(outcome.failures)} of {len(names)} sequences{speed}")
     if not task.dataset.benchmark.withheld:
-        print(f"to score it: python tools/eval.py --dataset {task.dataset.benchmark.name} --results {args.results}")
+        print(f"to score it: python tools/eval.py --dataset {name} --results {args.results}")
     elif not outcome.failures and not args.video:
         print(f"to submit: {write_submission(task.dataset, folder, task.repetitions)}")
 

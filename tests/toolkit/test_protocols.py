@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,6 +146,13 @@ def test_rotated_regions_count_where_there_are_any(made, tmp_path):
     save("supervised", tmp_path / "out", "a", [trajectory])
     line = (tmp_path / "out/baseline/a/a_001.txt").read_text().splitlines()[1]
     assert line == "21.0000,30.0000,41.0000,30.0000,41.0000,50.0000,21.0000,50.0000"
+
+
+def test_restarts_need_all_of_the_ground_truth(made):
+    sequence = made(moving(3))
+    shorter = replace(sequence, ground_truth=sequence.ground_truth[:1])
+    with pytest.raises(DatasetError, match="a: ground truth of 1 of 3 frames; restarts need that of all"):
+        run_supervised(Oracle(), shorter)
 
 
 # Real time.

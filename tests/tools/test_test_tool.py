@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import subprocess
@@ -14,8 +15,15 @@ import cv2
 import pytest
 from made_benchmarks import moving, write_benchmark, write_pictures
 
+import pysot
 from tools import test as tool
 
+TINY = """\
+BACKBONE: {TYPE: alexnetlegacy, KWARGS: {width_mult: 0.1}}
+ADJUST: {ADJUST: false}
+RPN: {TYPE: DepthwiseRPN, KWARGS: {anchor_num: 5}}
+TRACK: {INSTANCE_SIZE: 287, BASE_SIZE: 0}
+"""
 TRUTHS = {"ant": moving(22), "bee": moving(30, 0.5), "cat": moving(12)}
 
 
@@ -238,6 +246,36 @@ def test_configuration_without_weights(made, capsys):
     made()
     assert tool.main(["--dataset-root", "data", "--dataset", "OTB100", "--cfg", "siamfc_alex"]) == 2
     assert "--cfg siamfc_alex needs --snapshot FILE" in capsys.readouterr().err
+
+
+def test_the_name_of_results_is_that_of_the_configuration(made, tmp_path, monkeypatch, repo_root):
+    torch = pytest.importorskip("torch")
+    made()
+    folder = tmp_path / "experiments/mine"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(TINY)
+    model = pysot.build_model(pysot.load_cfg(folder / "config.yaml"))
+    monkeypatch.chdir(folder)
+    for file, name in (("model.pth", "mine"), ("checkpoint_e3.pth", "mine_checkpoint_e3")):
+        torch.save(model.state_dict(), file)
+        words = [
+            "--dataset-root",
+            tmp_path / "data",
+            "--dataset",
+            "OTB100",
+            "--config",
+            "config.yaml",
+            "--video",
+            "cat",
+        ]
+        words += ["--snapshot", file, "--device", "cpu", "TRACK.LR", 0.25]
+        assert tool.main(list(map(str, words))) == 0
+        assert len(Path(f"results/OTB100/{name}/cat.txt").read_text().splitlines()) == 12
+        found = record(f"results/OTB100/{name}")
+        assert found["configuration"]["TRACK"]["LR"] == 0.25
+        assert found["checkpoint"] == file
+        assert found["checkpoint_sha256"] == hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        assert found["device"].startswith("cpu")
 
 
 def test_one_sequence_that_cannot_be_run_does_not_stop_the_others(made, capsys):
