@@ -11,7 +11,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from toolkit.benchmarks import Benchmark
@@ -246,17 +245,12 @@ def _check_truth(sequence: Sequence, size: Size | None, result: Inspection) -> N
         return
     boxes = np.where((truth.sizes == 4)[:, None], truth.values[:, :4], truth.enclosing_xywh())
     first = boxes[0]
-    known = ~np.isnan(boxes).any(axis=1)
-    empty = known & (boxes[:, 2:] <= 0).any(axis=1)
+    known = ~np.isnan(boxes).any(axis=1, keepdims=True)
     limits = size if size is not None else (np.inf, np.inf)
-    beyond = np.concatenate([boxes[:, :2] > limits, boxes[:, :2] + boxes[:, 2:] < 0], axis=1)
-    outside = known & beyond.any(axis=1)
-    kinds: dict[str, NDArray[np.bool_]] = {
-        "is no region": ~known,
-        "has no size": empty,
-        "is outside the image": outside,
-    }
-    for what, wrong in kinds.items():
+    empty = known & (boxes[:, 2:] <= 0)
+    outside = known & ((boxes[:, :2] > limits) | (boxes[:, :2] + boxes[:, 2:] < 0))
+    for columns, what in ((~known, "is no region"), (empty, "has no size"), (outside, "is outside the image")):
+        wrong = np.any(columns, axis=1)
         if wrong[0]:
             message = f"the first region, {', '.join(f'{n:g}' for n in first)}, {what}: no tracker can start on it"
             result.problems.append(Problem(sequence.name, message, "correct its annotations"))
