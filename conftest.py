@@ -1,7 +1,10 @@
-"""Collection rule of the whole repository: modules that need a package that is not here are not imported."""
+"""Collection rules of the whole repository."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 
+# A module that needs a package that is not here is not imported.
 collect_ignore = [] if find_spec("triton") else ["pysot/ops/xcorr_triton.py"]
+# Fixture files hold no doctests; pytest would import them by their name, which they share.
+collect_ignore_glob = ["*conftest.py"]
