@@ -84,7 +84,9 @@ def _check_channels(search: Tensor, kernel: Tensor, depthwise: bool) -> None:
 def _autocast(tensor: Tensor) -> Tensor:
     """Cast by hand: a custom autograd function is no operator that autocast knows."""
     kind = tensor.device.type
-    if tensor.dtype == torch.float64 or not torch.is_autocast_enabled(kind):
+    if tensor.dtype == torch.float64 or not torch.amp.is_autocast_available(kind):  # such as meta tensors
+        return tensor
+    if not torch.is_autocast_enabled(kind):
         return tensor
     return tensor.to(torch.get_autocast_dtype(kind))
 
