@@ -113,13 +113,17 @@ class Loses(Oracle):
 class Slow(Oracle):
     """Takes its time, so that it can be killed at work; its boxes depend on random numbers and on its past."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.offset = random.random()
+
     def init(self, frame, box) -> None:
         self.drift = np.zeros(4)
 
     def track(self, frame) -> Answer:
         time.sleep(0.004)
         self.drift[0] += random.gauss(0, 0.3)
-        return Answer(np.asarray(super().track(frame).bbox) + self.drift, random.random())
+        return Answer(np.asarray(super().track(frame).bbox) + self.drift + self.offset, random.random())
 
 
 class Dies(Oracle):

@@ -107,10 +107,11 @@ def run(
             if claim.died:
                 watcher.took_over(sequence, claim.died)
             runs = []
+            tracker = make_tracker()
             try:
                 for repetition in range(task.repetitions):
                     seed(repetition)
-                    runs.append(experiment.run(make_tracker(), sequence))
+                    runs.append(experiment.run(tracker, sequence))
             except user_errors as failure:
                 claim.failed(str(failure))
                 outcome.failures[sequence.name] = str(failure)

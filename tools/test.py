@@ -175,7 +175,13 @@ def test(args: argparse.Namespace, argv: list[str]) -> int:
     else:
         if speaks:
             announce(tasks, args)
-        tracker, seed = functools.cache(choice.load), partial(reseed, args.seed)
+        seed = partial(reseed, args.seed)
+
+        @functools.cache
+        def tracker() -> protocols.Tracker:
+            seed(0)
+            return choice.load()
+
         outcomes = [run(task, tracker, seed, USER_ERRORS, watch(task, args)) for task in tasks]
     if speaks:
         for name, task, outcome in zip(args.dataset, tasks, outcomes, strict=True):
