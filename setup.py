@@ -38,7 +38,7 @@ setup(
         "colorama>=0.4",
     ],
     extras_require={
-        "train": ["torchvision>=0.19", "tensorboardX>=2.6"],
+        "train": ["torchvision>=0.19", "tensorboardX>=2.6", "simplejpeg>=1.7"],
         "zoo": ["gdown>=5.1"],
         "eval": ["matplotlib>=3.7"],
         "render": ["moderngl>=5.10"],

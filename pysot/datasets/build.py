@@ -1,0 +1,117 @@
+"""Training data as a configuration describes it: the only reader of its keys in this package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from yacs.config import CfgNode
+
+from pysot.datasets.augment import CROP_TEMPLATE, Augment
+from pysot.datasets.device import DeviceAugment, RawPairDataset
+from pysot.datasets.loading import PairLoader
+from pysot.datasets.pairs import NegativeShares, PairSampler
+from pysot.datasets.samples import Crop, PairDataset, TargetMaker
+from pysot.datasets.sources import open_source
+from pysot.datasets.targets import AnchorTargets, PairTargets, ScoreTargets
+from pysot.geometry import anchor_grid, base_anchors_wh
+
+
+def build_pair_loader(
+    cfg: CfgNode,
+    seed: int,
+    *,
+    rank: int = 0,
+    world_size: int = 1,
+    names: Sequence[str] | None = None,
+    pairs_per_epoch: int | None = None,
+    pin_memory: bool = False,
+) -> PairLoader:
+    """Return the loader of a configuration's training pairs.
+
+    With DATASET.DEVICE_AUGMENT, its batches go through `build_device_augment` before they are used.
+
+    Args:
+        cfg: DATASET, TRAIN, ANCHOR, RPN.TYPE, MASK and INPUT are read.
+        seed: Of the whole training.
+        rank: Of this process.
+        world_size: How many processes there are.
+        names: Entries of DATASET to use instead of DATASET.NAMES, such as held-out videos.
+        pairs_per_epoch: Instead of DATASET.VIDEOS_PER_EPOCH.
+        pin_memory: Page-lock the batches.
+
+    Raises:
+        ConfigError: Keys cannot be used together.
+        InputError: Annotations or images are not there or cannot be read.
+    """
+    return PairLoader(
+        build_pair_dataset(cfg, seed, names=names, pairs_per_epoch=pairs_per_epoch),
+        cfg.TRAIN.BATCH_SIZE,
+        rank=rank,
+        world_size=world_size,
+        workers=cfg.TRAIN.NUM_WORKERS,
+        max_faulty=cfg.DATASET.MAX_FAULTY,
+        pin_memory=pin_memory,
+    )
+
+
+def build_pair_dataset(
+    cfg: CfgNode, seed: int, *, names: Sequence[str] | None = None, pairs_per_epoch: int | None = None
+) -> PairDataset:
+    """Return the pairs that `build_pair_loader` loads."""
+    data = cfg.DATASET
+    template, search = _crops(cfg)
+    sampler = PairSampler(
+        [open_source(name, data[name]) for name in (data.NAMES if names is None else names)],
+        NegativeShares(data.NEG, data.NEG_SAME_CATEGORY, data.NEG_SAME_VIDEO),
+        pairs_per_epoch or data.VIDEOS_PER_EPOCH,
+        seed,
+        search_reach=search.augment.reach(search.side) / 2 / CROP_TEMPLATE,
+    )
+    kind = RawPairDataset if data.DEVICE_AUGMENT else PairDataset
+    targets = build_targets(cfg)
+    return kind(sampler, template, search, targets, gray=data.GRAY, masks=cfg.MASK.MASK, order=cfg.INPUT.COLOR)
+
+
+def build_device_augment(cfg: CfgNode) -> DeviceAugment:
+    """Return what makes training batches of those that DATASET.DEVICE_AUGMENT gives."""
+    template, search = _crops(cfg)
+    return DeviceAugment(template.size, search.size, order=cfg.INPUT.COLOR)
+
+
+def build_targets(cfg: CfgNode) -> TargetMaker:
+    """Return what says what the network of a configuration should answer."""
+    train, anchor = cfg.TRAIN, cfg.ANCHOR
+    if cfg.RPN.TYPE == "SiamFCHead":
+        return ScoreTargets(train.OUTPUT_SIZE, train.SEARCH_SIZE, anchor.STRIDE, train.LABEL_RADIUS)
+    sizes_wh = base_anchors_wh(anchor.STRIDE, anchor.RATIOS, anchor.SCALES)
+    anchors = AnchorTargets(
+        anchor_grid(sizes_wh, anchor.STRIDE, train.OUTPUT_SIZE),
+        train.SEARCH_SIZE,
+        anchor.STRIDE,
+        threshold_high=train.THR_HIGH,
+        threshold_low=train.THR_LOW,
+        most_positives=train.POS_NUM,
+        total=train.TOTAL_NUM,
+        unrelated_negatives=train.NEG_NUM,
+        fill_negatives=train.FILL_NEGATIVES,
+    )
+    return PairTargets(anchors) if cfg.MASK.MASK else anchors
+
+
+def _crops(cfg: CfgNode) -> tuple[Crop, Crop]:
+    """Return how template and search crops are made."""
+    crops = []
+    sizes = cfg.TRAIN.EXEMPLAR_SIZE, cfg.TRAIN.SEARCH_SIZE
+    for section, size in zip((cfg.DATASET.TEMPLATE, cfg.DATASET.SEARCH), sizes, strict=True):
+        augment = Augment(
+            shift=section.SHIFT,
+            scale=section.SCALE,
+            aspect=section.ASPECT,
+            blur=section.BLUR,
+            flip=section.FLIP,
+            color=section.COLOR,
+            jpeg=section.JPEG,
+            cutout=section.get("CUTOUT", 0.0),
+        )
+        crops.append(Crop(size, size * CROP_TEMPLATE / cfg.TRAIN.EXEMPLAR_SIZE, augment))
+    return crops[0], crops[1]
