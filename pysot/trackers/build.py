@@ -29,16 +29,22 @@ def build_tracker(
     Args:
         cfg: From `pysot.load_cfg`.
         model: The network; the tracker works on a copy of it in evaluation mode.
-        device: ``auto`` (CUDA where there is one), ``cpu``, ``cuda`` or ``cuda:N``.
-        runtime: ``eager`` (bit-equal to the published trackers on the CPU) or ``fused`` (faster, equal to rounding).
+        device: ``auto`` (CUDA where there is one and the key CUDA is not off), ``cpu``, ``cuda`` or ``cuda:N``.
+        runtime: ``eager`` (layer by layer, as the published trackers) or ``fused`` (faster, equal to rounding).
 
     Raises:
         ConfigError: An unknown tracker, or one that does not fit the network.
         InputError: No such device or runtime.
     """
     kind = TRACKERS[cfg.TRACK.TYPE]
+    if device == "auto" and not cfg.CUDA:
+        device = "cpu"
     executor = Executor(model, choose_device(device), cfg.INPUT.COLOR, runtime)
-    return _ARGUMENTS[kind](cfg, executor)
+    base = next((base for base in kind.__mro__ if base in _ARGUMENTS), None)
+    if base is None:
+        known = [each.__name__ for each in _ARGUMENTS]
+        raise ConfigError(f"TRACK.TYPE {cfg.TRACK.TYPE}: expected a subclass of {known}, got {kind.__name__}")
+    return kind(executor, **_ARGUMENTS[base](cfg, executor))
 
 
 def _siamrpn_params(cfg: CfgNode) -> SiamRPNParams:
@@ -59,20 +65,20 @@ def _siamrpn_params(cfg: CfgNode) -> SiamRPNParams:
     )
 
 
-def _siamrpn(cfg: CfgNode, executor: Executor) -> SiamRPNTracker:
-    return SiamRPNTracker(executor, _siamrpn_params(cfg))
+def _siamrpn(cfg: CfgNode, executor: Executor) -> dict[str, Any]:
+    return {"params": _siamrpn_params(cfg)}
 
 
-def _siammask(cfg: CfgNode, executor: Executor) -> SiamMaskTracker:
+def _siammask(cfg: CfgNode, executor: Executor) -> dict[str, Any]:
     size = executor.network.mask_size
     if size is not None and size != cfg.TRACK.MASK_OUTPUT_SIZE:
         raise ConfigError(
             f"TRACK.MASK_OUTPUT_SIZE is {cfg.TRACK.MASK_OUTPUT_SIZE}, the network's masks are {size} wide"
         )
-    return SiamMaskTracker(executor, _siamrpn_params(cfg), cfg.TRACK.MASK_THERSHOLD)
+    return {"params": _siamrpn_params(cfg), "mask_threshold": cfg.TRACK.MASK_THERSHOLD}
 
 
-def _siamrpn_long_term(cfg: CfgNode, executor: Executor) -> SiamRPNLTTracker:
+def _siamrpn_long_term(cfg: CfgNode, executor: Executor) -> dict[str, Any]:
     track = cfg.TRACK
     growth = SearchGrowth(
         enter=track.CONFIDENCE_LOW,
@@ -80,16 +86,16 @@ def _siamrpn_long_term(cfg: CfgNode, executor: Executor) -> SiamRPNLTTracker:
         step=track.LOST_INSTANCE_SIZE - track.INSTANCE_SIZE,
         largest=track.LOST_INSTANCE_SIZE,
     )
-    return SiamRPNLTTracker(executor, _siamrpn_params(cfg), growth)
+    return {"params": _siamrpn_params(cfg), "growth": growth}
 
 
-def _dasiamrpn(cfg: CfgNode, executor: Executor) -> DaSiamRPNTracker:
+def _dasiamrpn(cfg: CfgNode, executor: Executor) -> dict[str, Any]:
+    additions: dict[str, Any] = {}
     adaptive, distractor, growth = cfg.TRACK.ADAPTIVE, cfg.TRACK.DISTRACTOR, cfg.TRACK.LOCAL_TO_GLOBAL
-    return DaSiamRPNTracker(
-        executor,
-        _siamrpn_params(cfg),
-        adaptive=AdaptiveSearch(adaptive.AREA_RATIO, adaptive.INSTANCE_SIZE) if adaptive.ENABLED else None,
-        distractor=DistractorParams(
+    if adaptive.ENABLED:
+        additions["adaptive"] = AdaptiveSearch(adaptive.AREA_RATIO, adaptive.INSTANCE_SIZE)
+    if distractor.ENABLED:
+        additions["distractor"] = DistractorParams(
             score_threshold=distractor.SCORE_THRESHOLD,
             nms_iou=distractor.NMS_IOU,
             top_k=distractor.TOP_K,
@@ -97,17 +103,15 @@ def _dasiamrpn(cfg: CfgNode, executor: Executor) -> DaSiamRPNTracker:
             alpha=distractor.ALPHA,
             eta=distractor.ETA,
         )
-        if distractor.ENABLED
-        else None,
-        growth=SearchGrowth(growth.ENTER, growth.LEAVE, growth.STEP_SIZE, growth.MAX_SIZE) if growth.ENABLED else None,
-    )
+    if growth.ENABLED:
+        additions["growth"] = SearchGrowth(growth.ENTER, growth.LEAVE, growth.STEP_SIZE, growth.MAX_SIZE)
+    return {"params": _siamrpn_params(cfg), **additions}
 
 
-def _siamfc(cfg: CfgNode, executor: Executor) -> SiamFCTracker:
+def _siamfc(cfg: CfgNode, executor: Executor) -> dict[str, Any]:
     track, scale = cfg.TRACK, cfg.TRACK.SIAMFC
-    return SiamFCTracker(
-        executor,
-        SiamFCParams(
+    return {
+        "params": SiamFCParams(
             scale_num=scale.SCALE_NUM,
             scale_step=scale.SCALE_STEP,
             scale_lr=scale.SCALE_LR,
@@ -119,12 +123,12 @@ def _siamfc(cfg: CfgNode, executor: Executor) -> SiamFCTracker:
             context_amount=track.CONTEXT_AMOUNT,
             stride=cfg.ANCHOR.STRIDE,
             lost_score=track.LOST_SCORE,
-        ),
-    )
+        )
+    }
 
 
-# How each registered tracker gets its arguments.
-_ARGUMENTS: dict[type[Tracker[Any]], Callable[[CfgNode, Executor], Tracker[Any]]] = {
+# What a tracker takes beside the executor; a registered subclass takes what its base does.
+_ARGUMENTS: dict[type[Any], Callable[[CfgNode, Executor], dict[str, Any]]] = {
     SiamRPNTracker: _siamrpn,
     SiamRPNLTTracker: _siamrpn_long_term,
     SiamMaskTracker: _siammask,

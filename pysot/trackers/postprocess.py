@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# exp of more than this would make a box ten thousand anchors wide: only a broken network says so, and infinities
-# would spread into the state.
+# exp of more than this would make a box ten thousand anchors wide, of less than its negative one without a size: only
+# a broken or untrained network says so, and infinities and zeros divided by zeros would spread into the state.
 _LARGEST_LOG_SIZE = 9.0
 
 
@@ -52,7 +52,7 @@ def decode_boxes(loc: Tensor, anchors_cxcywh: Tensor) -> Tensor:
     """
     offsets = loc.reshape(loc.shape[0], 4, -1)
     centers = offsets[:, :2] * anchors_cxcywh[2:] + anchors_cxcywh[:2]
-    sizes = offsets[:, 2:].clamp(max=_LARGEST_LOG_SIZE).exp() * anchors_cxcywh[2:]
+    sizes = offsets[:, 2:].clamp(-_LARGEST_LOG_SIZE, _LARGEST_LOG_SIZE).exp() * anchors_cxcywh[2:]
     return torch.cat([centers, sizes], dim=1)
 
 

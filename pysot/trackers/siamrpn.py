@@ -37,6 +37,7 @@ from pysot.trackers.base import (
     to_numpy,
 )
 from pysot.trackers.postprocess import Proposals, RankingWeights, rank_proposals
+from pysot.utils import CheckpointError, ConfigError
 
 _SMALLEST_SIDE = 10.0  # a tracked box never gets narrower or lower, frame pixels
 
@@ -186,6 +187,13 @@ class SiamRPNTracker(Tracker[TargetState]):
 
     def _rank(self, crops: SearchCrops[TargetState], output: NetworkOutput) -> Proposals:
         grid = self.grid(crops.search_size)
+        answered = (output.cls.shape[1] // 2, *output.cls.shape[2:])
+        if answered != (len(self._sizes_wh), grid.cells, grid.cells):
+            raise ConfigError(
+                f"the network answers search crops of {crops.search_size} with (anchors, height, width) {answered}, "
+                f"the tracker expects {(len(self._sizes_wh), grid.cells, grid.cells)}; mend ANCHOR, or TRACK.BASE_SIZE "
+                f"(8 for padded backbones with a neck, 0 for AlexNet)"
+            )
         target_wh = np.stack([state.size_wh * self._scale(state) for state in crops.states])
         influence = np.array([[self._window_influence(state)] for state in crops.states])
         return rank_proposals(
@@ -238,11 +246,17 @@ class SiamRPNTracker(Tracker[TargetState]):
 
 
 def take(proposals: Proposals, indices: Tensor) -> Choice:
-    """Return the proposals at ``indices`` (B,) on the host, with a single transfer from the device."""
+    """Return the proposals at ``indices`` (B,) on the host, with a single transfer from the device.
+
+    Raises:
+        CheckpointError: A proposal is not finite.
+    """
     rows = torch.arange(len(indices), device=indices.device)
     boxes = proposals.boxes_cxcywh[rows, :, indices]
     picked = torch.cat([boxes, proposals.score[rows, indices, None], proposals.penalty[rows, indices, None]], dim=1)
     values = to_numpy(picked)
+    if not np.isfinite(values).all():
+        raise CheckpointError("the network answers with values that are not finite: its weights are unusable")
     return Choice(indices, values[:, :4], values[:, 4], values[:, 5])
 
 

@@ -23,9 +23,11 @@ def test_decode_one_anchor_by_hand():
     assert decode_boxes(loc, anchor)[0, :, 0].tolist() == pytest.approx([28, -36, 80, 40])
 
 
-def test_decode_never_gives_infinities():
-    loc = torch.full((1, 4, 1, 1), 1e6)
-    assert torch.isfinite(decode_boxes(loc, torch.ones(4, 1))).all()
+@pytest.mark.parametrize("offset", [1e6, -1e6])
+def test_decode_gives_neither_infinities_nor_sizes_of_zero(offset):
+    boxes = decode_boxes(torch.full((1, 4, 1, 1), offset), torch.ones(4, 1))
+    assert torch.isfinite(boxes).all()
+    assert (boxes[:, 2:] > 0).all()
 
 
 def test_probability_takes_the_second_class():

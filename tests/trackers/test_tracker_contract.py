@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -10,9 +13,9 @@ import pytest
 import torch
 
 import pysot
-from pysot.trackers import TRACKERS
+from pysot.trackers import TRACKERS, SiamRPNTracker, Tracker
 from pysot.trackers.base import TargetState
-from pysot.utils import InputError
+from pysot.utils import CheckpointError, ConfigError, InputError
 from tests.trackers.conftest import BOX, KINDS
 
 ALL_KINDS = pytest.mark.parametrize("kind", KINDS)
@@ -240,3 +243,92 @@ def test_cuda_tracks_the_same(kind, small_tracker, frames):
         tracker.init(frames[0], BOX)
     for frame in frames[1:]:
         np.testing.assert_allclose(on_gpu.track(frame).bbox, on_cpu.track(frame).bbox, atol=0.2)
+
+
+def test_a_registered_subclass_is_built_from_the_configuration(monkeypatch, frames):
+    class Watched(SiamRPNTracker):
+        pass
+
+    class Other(Tracker):
+        pass
+
+    for name, kind in (("Watched", Watched), ("Other", Other)):
+        monkeypatch.setitem(TRACKERS._parts, name, kind)
+    experiment, overrides = KINDS["siamrpn"]
+    cfg = pysot.load_cfg(experiment, [*overrides, "TRACK.TYPE", "Watched"])
+    tracker = pysot.build_tracker(cfg, pysot.build_model(cfg), device="cpu")
+    assert type(tracker) is Watched
+    assert tracker.params.search_size == cfg.TRACK.INSTANCE_SIZE
+    cfg = pysot.load_cfg(experiment, [*overrides, "TRACK.TYPE", "Other"])
+    with pytest.raises(ConfigError, match=r"TRACK\.TYPE Other: expected a subclass of \['SiamRPNTracker'"):
+        pysot.build_tracker(cfg, pysot.build_model(cfg), device="cpu")
+
+
+def test_auto_stays_on_the_cpu_where_the_configuration_says_so(monkeypatch):
+    experiment, overrides = KINDS["siamrpn"]
+    cfg = pysot.load_cfg(experiment, [*overrides, "CUDA", False])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert pysot.build_tracker(cfg, pysot.build_model(cfg)).executor.device == torch.device("cpu")
+
+
+def test_a_score_map_of_another_size_is_named(frames):
+    experiment, overrides = KINDS["siamrpn"]
+    cfg = pysot.load_cfg(experiment, [*overrides, "TRACK.BASE_SIZE", 8])
+    tracker = pysot.build_tracker(cfg, pysot.build_model(cfg), device="cpu")
+    tracker.init(frames[0], BOX)
+    answer = r"\(5, 21, 21\), the tracker expects \(5, 29, 29\); mend ANCHOR, or TRACK\.BASE_SIZE"
+    with pytest.raises(ConfigError, match=answer):
+        tracker.track(frames[1])
+
+
+def test_a_network_of_not_a_numbers_is_named(frames):
+    cfg = pysot.load_cfg(*KINDS["siamrpn"])
+    model = pysot.build_model(cfg)
+    with torch.no_grad():
+        model.rpn_head.cls.head[3].bias.fill_(float("nan"))
+    tracker = pysot.build_tracker(cfg, model, device="cpu")
+    tracker.init(frames[0], BOX)
+    with pytest.raises(CheckpointError, match="values that are not finite: its weights are unusable"):
+        tracker.track(frames[1])
+
+
+@ALL_KINDS
+def test_a_network_with_wild_answers_gives_finite_boxes(kind, small_tracker, frames):
+    """Untrained heads answer with thousands: sizes vanish or explode, the state must not."""
+    cfg = pysot.load_cfg(*KINDS[kind])
+    model = copy.deepcopy(small_tracker(kind).executor.network)
+    with torch.no_grad():
+        for parameter in model.rpn_head.parameters():
+            parameter.mul_(30)
+    tracker = pysot.build_tracker(cfg, model, device="cpu")
+    tracker.init(frames[0], BOX)
+    for frame in frames[1:4]:
+        assert np.isfinite(tracker.track(frame).bbox).all()
+
+
+@ALL_KINDS
+def test_trackers_can_be_copied_while_they_follow(kind, small_tracker, frames):
+    tracker = small_tracker(kind)
+    tracker.init(frames[0], BOX)
+    tracker.track(frames[1])
+    twins = [copy.deepcopy(tracker), pickle.loads(pickle.dumps(tracker))]
+    expected = tracker.track(frames[2])
+    for twin in twins:
+        same(twin.track(frames[2]), expected, tolerance=0)
+
+
+def test_threads_share_a_tracker(small_tracker, frames):
+    tracker = small_tracker("siamrpn")
+    boxes = [BOX, (10, 10, 20, 16), (100, 60, 40, 40)]
+
+    def follow(box):
+        state, found = tracker.start(frames[0], box), []
+        for frame in frames[1:]:
+            ((state, prediction),) = tracker.step([frame], [state])
+            found.append(prediction.bbox)
+        return np.stack(found)
+
+    expected = [follow(box) for box in boxes]
+    with ThreadPoolExecutor(len(boxes)) as pool:
+        for found, wanted in zip(pool.map(follow, boxes), expected, strict=True):
+            np.testing.assert_array_equal(found, wanted)
