@@ -22,7 +22,7 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
     """Return the device of that name; ``auto`` is CUDA where there is one, else the CPU.
 
     Raises:
-        InputError: No such device, or CUDA asked for where there is none.
+        InputError: No such device, or one that does not work here.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -35,6 +35,11 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
         if (chosen.index or 0) >= count:
             found = f"{count} CUDA device{'s' if count > 1 else ''}" if count else "no CUDA device"
             raise InputError(f"device {device!r} was asked for, but torch {torch.__version__} finds {found}")
+    elif chosen.type != "cpu":
+        try:
+            torch.zeros(1, device=chosen).cpu()
+        except Exception as error:  # each backend has its own way to be absent
+            raise InputError(f"device {device!r} cannot be used with torch {torch.__version__}") from error
     return chosen
 
 
@@ -45,9 +50,8 @@ class Executor:
         network: Left as it is; the executor works on a copy in evaluation mode.
         device: Where to run.
         color: Channel order of the network's input.
-        runtime: ``eager`` runs the layers one by one, which gives the published trackers' numbers to the last bit on
-            the CPU; ``fused`` folds the batch normalisations and keeps channels last in memory: the same function up
-            to rounding (about 1e-5), faster.
+        runtime: ``eager`` runs the layers one by one, as the published trackers do; ``fused`` folds the batch
+            normalisations and keeps channels last in memory: the same function up to rounding (about 1e-5), faster.
     """
 
     def __init__(

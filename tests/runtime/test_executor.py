@@ -50,6 +50,8 @@ def test_devices(monkeypatch):
         choose_device("cuda:1")
     with pytest.raises(InputError, match="unknown device 'gpu': expected 'auto', 'cpu', 'cuda' or 'cuda:N'"):
         choose_device("gpu")
+    with pytest.raises(InputError, match="device 'meta' cannot be used with torch"):
+        choose_device("meta")
     assert choose_device(torch.device("cpu")) == torch.device("cpu")
 
 
