@@ -10,10 +10,11 @@ from typing import Literal
 
 from toolkit.errors import DatasetError, unknown_name
 
-Family = Literal["one_pass", "supervised", "long_term", "average_overlap"]
+Family = Literal["one_pass", "supervised", "unsupervised", "long_term", "average_overlap"]
 LEADING_METRICS: dict[Family, str] = {
     "one_pass": "success_auc",
     "supervised": "eao/all",
+    "unsupervised": "accuracy",
     "long_term": "f1",
     "average_overlap": "ao",
 }

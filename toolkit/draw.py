@@ -155,6 +155,7 @@ PLOTS: dict[str, dict[str, Plot]] = {
         "accuracy_robustness": accuracy_robustness_plot,
         "attributes": attribute_radar,
     },
+    "unsupervised": {},
     "long_term": {"precision_recall": precision_recall_plot},
     "average_overlap": {},
 }

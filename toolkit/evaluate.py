@@ -309,6 +309,12 @@ def _score_supervised(truth: GroundTruth, runs: list[list[Regions]], conventions
     return (accuracy, eao), accuracy.statistics() | grouped
 
 
+def _score_unsupervised(truth: GroundTruth, runs: list[list[Regions]], conventions: Conventions) -> Scored:
+    """Return the accuracy alone, as the VOT toolkit does: without restarts, the rest says nothing."""
+    metrics, statistics = _score_supervised(truth, runs, conventions)
+    return metrics[:1], {"accuracy": statistics["accuracy"]}
+
+
 LongTermRuns = tuple[list[Regions], list[FloatArray]]
 
 
@@ -343,6 +349,7 @@ FAMILIES = {
     "one_pass": Family(_read_one_pass, _score_one_pass),
     "average_overlap": Family(_read_repeated, _score_average_overlap),
     "supervised": Family(_read_supervised, _score_supervised),
+    "unsupervised": Family(_read_supervised, _score_unsupervised),
     "long_term": Family(_read_long_term, _score_long_term),
 }
 

@@ -31,7 +31,7 @@ class RunFolder:
     Args:
         folder: ``<results>/<benchmark>/<tracker>``.
         settings: what the results depend on, JSON; results of other settings cannot lie in the same folder.
-        about: what else is worth knowing, JSON; of the latest run.
+        about: what else is worth knowing, JSON; of the latest run that wrote any results.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
@@ -61,13 +61,14 @@ class RunFolder:
             if problem:
                 _empty(self.folder)
                 record = {}
+            about = {name: value for name, value in record.items() if name not in self._settings} or self._about
             runs = record.setdefault("protocols", {})
             run = runs.setdefault(protocol, {"videos": [], "sequences": {}})
             if videos is None or run["videos"] is None:
                 run["videos"] = None
             else:
                 run["videos"] = sorted({*run["videos"], *videos})
-            self._write(record)
+            self._write(runs, about)  # versions and commit stay those of the results that are there
 
     def finished(self, protocol: str, sequence: str, repetitions: int) -> bool:
         """Return whether all result files of a sequence are there."""
@@ -93,7 +94,7 @@ class RunFolder:
                 "seconds": round(sum(float(run.seconds[run.tracked].sum()) for run in runs), 6),
                 "start_seconds": round(sum(float(run.seconds[~run.tracked].sum()) for run in runs), 6),
             }
-            self._write(record)
+            self._write(record["protocols"], self._about)
             for file in result_files(protocol, self.folder, sequence, len(runs)):
                 for leftover in file.parent.glob(f".{file.name}.*"):
                     leftover.unlink()
@@ -125,16 +126,14 @@ class RunFolder:
             raise ResultError(f"{file}: expected an object, got {type(record).__name__}")
         return record
 
-    def _write(self, record: dict[str, Any]) -> None:
+    def _write(self, runs: dict[str, Any], about: Mapping[str, Any]) -> None:
         for leftover in self.folder.glob(f".{RECORD}.*"):
             leftover.unlink()
-        runs = record["protocols"]
         for run in runs.values():
             run["fps"] = _fps(run["sequences"].values())
         head = {"fps": next((run["fps"] for run in runs.values() if run["fps"]), None)}
-        write_atomic(
-            self.folder / RECORD, json.dumps(head | self._settings | self._about | {"protocols": runs}, indent=1) + "\n"
-        )
+        record = head | self._settings | {**about, **head} | {"protocols": runs}
+        write_atomic(self.folder / RECORD, json.dumps(record, indent=1) + "\n")
 
     def _difference(self, record: Mapping[str, Any]) -> str:
         """Say in what the settings differ from those in run.json; empty if in nothing."""

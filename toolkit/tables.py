@@ -36,6 +36,7 @@ COUNTS = frozenset({"lost_number", "fps"})
 PER_SEQUENCE: dict[Family, str] = {
     "one_pass": "success_auc",
     "supervised": "accuracy",
+    "unsupervised": "accuracy",
     "long_term": "f1",
     "average_overlap": "ao",
 }

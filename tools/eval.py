@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if not __package__:  # run as a file: the packages lie beside tools/, installed or not
     sys.path.insert(0, str(ROOT))
 
+from toolkit.benchmarks import Family
 from toolkit.conventions import Conventions, conventions_from
 from toolkit.datasets import Dataset, load_dataset
 from toolkit.errors import ResultError, ToolkitError
@@ -162,7 +163,8 @@ def evaluate_benchmark(name: str, args: argparse.Namespace, conventions: Convent
         print(f"note: {name}: its server scores it; tools/test.py has made the archive to submit", file=sys.stderr)
         return None
     if args.protocol and dataset.benchmark.family == "supervised":
-        dataset = replace(dataset, benchmark=replace(dataset.benchmark, protocol=args.protocol))
+        family: Family = "unsupervised" if args.protocol == "unsupervised" else "supervised"
+        dataset = replace(dataset, benchmark=replace(dataset.benchmark, protocol=args.protocol, family=family))
     if dataset.shortfall:
         print(f"note: {dataset.shortfall}", file=sys.stderr)
     trackers = args.trackers or tracker_names(args.results / dataset.benchmark.name)

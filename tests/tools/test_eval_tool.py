@@ -119,6 +119,16 @@ def test_realtime_results_are_scored_where_they_lie(made, run):
     assert scores(run, "--protocol", "realtime")["VOT2018"]["Oracle"]["lost_number"] == 0
 
 
+def test_without_restarts_there_is_only_accuracy(made, run):
+    made("Static", name="VOT2018", width=160, height=120, options=["--protocol", "unsupervised"])
+    static = scores(run, "--protocol", "unsupervised")["VOT2018"]["Static"]
+    assert set(static) == {"accuracy", "fps"}
+    # From the 11th frame on. A box x, y, w, h ends on x + w: 21 columns of pixels, of which 21 - i or none are common.
+    common = np.array([21 - index for index in range(10, 20)] + [0] * 11)
+    found = scores(run, "--protocol", "unsupervised", "--video", "ant")["VOT2018"]["Static"]["accuracy"]
+    assert found == pytest.approx(np.mean(common / (42 - common)), abs=1e-6)
+
+
 # What is shown and written.
 
 

@@ -94,6 +94,16 @@ def test_finished_sequences_are_skipped(made, capsys):
     assert record("results/OTB100/Oracle")["protocols"]["one_pass"]["videos"] is None
 
 
+def test_versions_stay_those_of_the_results(made, monkeypatch):
+    name = made()
+    assert run("--dataset", name, "--video", "ant") == 0
+    monkeypatch.setattr(tool, "versions", lambda: {"torch": "next"})
+    assert run("--dataset", name, "--video", "ant") == 0
+    assert set(record("results/OTB100/Oracle")["versions"]) == {"pysot", "python", "torch", "numpy", "opencv"}
+    assert run("--dataset", name) == 0
+    assert record("results/OTB100/Oracle")["versions"] == {"torch": "next"}
+
+
 def test_several_benchmarks_at_once(made):
     made("OTB100")
     made("VOT2018")
