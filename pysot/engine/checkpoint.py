@@ -191,8 +191,9 @@ def _warn_of_old_torch() -> None:
 
 def save_tensors(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
     """Write a state as a plain dictionary of tensors, whole or not at all."""
-    with atomic_path(path) as temporary:
-        torch.save({name: tensor.detach().cpu().clone() for name, tensor in state.items()}, temporary)
+    # Given a path, PyTorch writes its name into the file: here a random one, and none for a name without a suffix.
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        torch.save({name: tensor.detach().cpu().clone() for name, tensor in state.items()}, file)
 
 
 def _read_for(path: Path, wanted: Mapping[str, Tensor] | None, strict: bool) -> tuple[LoadReport, dict[str, Tensor]]:

@@ -193,3 +193,22 @@ def test_runs_as_a_file_from_anywhere(tmp_path, config, repo_root):
     done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("written: new.pth\n")
+
+
+@pytest.mark.parametrize("name", ["model", "model.pth", "Modell ü.pth"])
+def test_any_file_name_will_do_and_does_not_change_the_bytes(config, tmp_path, name):
+    network = build(config())
+    torch.save(network.state_dict(), tmp_path / "in.pth")
+    assert run(tmp_path / "in.pth", tmp_path / name) == 0
+    assert run(tmp_path / "in.pth", tmp_path / "again.pth") == 0
+    assert (tmp_path / name).read_bytes() == (tmp_path / "again.pth").read_bytes()
+    check_same(tmp_path / name, network.state_dict())
+
+
+def test_a_folder_in_place_of_the_output_is_one_line(config, tmp_path, capsys):
+    torch.save(build(config()).state_dict(), tmp_path / "in.pth")
+    (tmp_path / "out").mkdir()
+    assert run(tmp_path / "in.pth", tmp_path / "out", "--force") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
