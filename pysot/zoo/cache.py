@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import IO
 
-from pysot.utils import DownloadError
+from pysot.utils import DownloadError, InputError
 from pysot.zoo.table import ZooEntry
 
 _CHUNK = 1 << 20
@@ -49,13 +49,21 @@ def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
 
     The first of: ``cache_dir``; ``$PYSOT_CACHE``; ``$XDG_CACHE_HOME/pysot/zoo``; the system's own place:
     ``~/.cache/pysot/zoo``, on macOS ``~/Library/Caches/pysot/zoo``, on Windows ``%LOCALAPPDATA%/pysot/zoo``.
+
+    Raises:
+        InputError: The user has no home folder, and none of the others is given.
     """
     chosen = cache_dir or os.environ.get("PYSOT_CACHE")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
     base = os.environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(base):  # the XDG specification has relative values ignored
-        base = _system_cache()
+    try:
+        if chosen:
+            return Path(chosen).expanduser().absolute()
+        if not os.path.isabs(base):  # the XDG specification has relative values ignored
+            base = _system_cache()
+    except RuntimeError as error:
+        raise InputError(
+            "this user has no home folder to keep checkpoints in: name a folder in the environment variable PYSOT_CACHE"
+        ) from error
     return Path(base) / "pysot" / "zoo"
 
 
@@ -189,11 +197,21 @@ def store(entry: ZooEntry, arrived: Path, sha256: str, target: Path) -> Path:
 
 @contextmanager
 def staging_folder(cache: Path) -> Iterator[Path]:
-    """Give a private folder inside ``cache`` and remove it afterwards, whatever happened in between."""
-    cache.mkdir(parents=True, exist_ok=True)
+    """Give a private folder inside ``cache`` and remove it afterwards, whatever happened in between.
+
+    Raises:
+        DownloadError: ``cache`` cannot be written into.
+    """
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix=_STAGING_PREFIX, dir=cache)
+    except OSError as error:
+        raise DownloadError(
+            f"cannot write into {cache}: {error.strerror}; name another folder in the environment variable PYSOT_CACHE"
+        ) from error
     for other in cache.glob(_STAGING_PREFIX + "*"):
         with suppress(FileNotFoundError):  # another process may be done with its own just now
             if time.time() - other.stat().st_mtime > _STAGING_LIFETIME_S:  # left behind by a killed process
                 shutil.rmtree(other, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_STAGING_PREFIX, dir=cache) as staging:
+    with folder as staging:
         yield Path(staging)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from pysot.utils import DownloadError, InputError
@@ -52,7 +53,8 @@ def fetch(name: str | ZooEntry, *, cache_dir: str | os.PathLike[str] | None = No
         return path
     if report.state is FileState.UNVERIFIED:
         if read_record(path) is None:  # put there by hand
-            with staging_folder(path.parent) as staging:
+            # A folder that many read and one writes needs no record: those who read it cannot change the file.
+            with suppress(DownloadError), staging_folder(path.parent) as staging:
                 write_record(path, hash_file(path), staging)
         return path
     if report.state is FileState.WRONG:
@@ -62,13 +64,15 @@ def fetch(name: str | ZooEntry, *, cache_dir: str | os.PathLike[str] | None = No
 
 def _fetch_from_sources(entry: ZooEntry, target: Path, quiet: bool) -> Path:
     failures = []
-    for source in entry.sources:
-        try:
-            with staging_folder(target.parent) as staging:
-                arrived, sha256 = _retrieve(source, staging, entry.size_bytes, quiet)
+    with staging_folder(target.parent) as staging:
+        for number, source in enumerate(entry.sources):
+            own = staging / str(number)
+            own.mkdir()
+            try:
+                arrived, sha256 = _retrieve(source, own, entry.size_bytes, quiet)
                 return store(entry, arrived, sha256, target)
-        except DownloadError as error:
-            failures.append(f"[{source}] {error}")
+            except DownloadError as error:
+                failures.append(f"[{source}] {error}")
     raise DownloadError(
         f"cannot fetch {entry.name}: {'; '.join(failures)}. With the file at hand: "
         f"`python tools/zoo.py fetch {entry.name} --from FILE`, or put it at {target}"

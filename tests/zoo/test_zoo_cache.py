@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import io
 import os
@@ -184,3 +185,44 @@ def test_a_target_held_open_by_the_other_process_is_fine_if_equal(cache, monkeyp
             store(KNOWN, arrived, KNOWN.sha256, target)
         target.write_bytes(CONTENT)
         assert store(KNOWN, arrived, KNOWN.sha256, target) == target
+
+
+def test_a_user_without_a_home_is_told_what_to_set(clean_env):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    clean_env.setattr(Path, "home", no_home)
+    with pytest.raises(InputError, match=r"no home folder to keep checkpoints in: name a folder in .* PYSOT_CACHE"):
+        cache_folder()
+    clean_env.setenv("PYSOT_CACHE", "/somewhere")
+    assert cache_folder() == Path("/somewhere").absolute()
+
+
+@pytest.fixture
+def read_only(cache, monkeypatch):
+    """A cache that refuses new files; file modes would not stop an administrator who runs the tests."""
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied", str(cache))
+
+    cache.mkdir()
+    monkeypatch.setattr("pysot.zoo.cache.tempfile.TemporaryDirectory", refuse)
+    return cache
+
+
+def test_a_cache_that_cannot_be_written_is_named_once(read_only, tmp_path):
+    expected = r"^cannot write into .*cache: Permission denied; name another folder in .* PYSOT_CACHE$"
+    with pytest.raises(DownloadError, match=expected):
+        fetch(KNOWN, cache_dir=read_only)
+    given = tmp_path / "model.pth"
+    given.write_bytes(CONTENT)
+    with pytest.raises(DownloadError, match=expected):
+        add_file(KNOWN, given, cache_dir=read_only)
+
+
+@pytest.mark.parametrize("entry", [KNOWN, UNKNOWN], ids=["hash known", "hash unknown"])
+def test_a_cache_that_cannot_be_written_can_be_used(read_only, entry):
+    path = cached_path(entry, read_only)
+    path.write_bytes(CONTENT)
+    assert fetch(entry, cache_dir=read_only) == path
+    assert [file.name for file in read_only.iterdir()] == [path.name]
