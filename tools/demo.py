@@ -69,7 +69,18 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--snapshot", metavar="FILE", help="checkpoint that goes with --config, instead of --model")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: auto)")
     add_config_arguments(parser)
-    return parser.parse_args(argv)
+    return parser.parse_args(attach_boxes(sys.argv[1:] if argv is None else argv))
+
+
+def attach_boxes(argv: Sequence[str]) -> list[str]:
+    """Join ``--init-rect`` and its box into one word: a box that begins with a minus would pass for an option."""
+    words: list[str] = []
+    for word in argv:
+        if words and words[-1] == "--init-rect":
+            words[-1] += f"={word}"
+        else:
+            words.append(word)
+    return words
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -133,10 +144,9 @@ def choose_model(args: argparse.Namespace) -> Callable[[], Any]:
 
 def at_least_one(text: str) -> int:
     """Read a count from the command line."""
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, got {count}")
-    return count
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 up, got {text!r}")
+    return int(text)
 
 
 def closing_line(summary: demo.Summary, start: demo.Start, outputs: demo.Outputs) -> str:

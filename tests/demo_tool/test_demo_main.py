@@ -214,7 +214,13 @@ def test_frame_limit_below_one_is_refused(here, tool, capsys):
     with pytest.raises(SystemExit) as caught:
         tool.main(["--video", "clip.avi", "--max-frames", "0"])
     assert caught.value.code == 2
-    assert "expected 1 or more, got 0" in capsys.readouterr().err
+    assert "expected a number from 1 up, got '0'" in capsys.readouterr().err
+
+
+def test_a_box_may_begin_outside_the_frame(here, tool, loaded):
+    """A value that begins with a minus would pass for an option."""
+    assert tool.main(["--video", "clip.avi", "--init-rect", "-5,-3,20,20", "--output", "out/"]) == 0
+    assert (boxes_of(here / "out" / "clip_tracked.csv")[0]["x"]) == "-5.0"
 
 
 def test_display_brings_a_window_and_a_box_drawn_in_it(here, tool, loaded, monkeypatch, capsys):
