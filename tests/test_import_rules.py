@@ -45,7 +45,9 @@ RULES = {
         "torch numpy cv2", "pysot.models pysot.runtime pysot.geometry pysot.utils", in_build=_CONFIG
     ),
     "pysot.datasets": Rule("torch numpy cv2 lmdb simplejpeg", "pysot.geometry pysot.utils", in_build=_CONFIG),
-    "pysot.engine": Rule("torch numpy", "pysot.models pysot.datasets pysot.utils", in_build=_CONFIG),
+    "pysot.engine": Rule(
+        "torch numpy tqdm tensorboardX matplotlib", "pysot.models pysot.datasets pysot.utils", in_build=_CONFIG
+    ),
     "pysot.config": Rule("yacs yaml", "pysot.utils"),
     "pysot.zoo": Rule("tqdm", "pysot.utils"),
     "pysot.demo": Rule("numpy cv2 tqdm", "pysot.geometry pysot.utils", for_types="pysot.trackers"),
