@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pysot.engine.optim import MemoryNeed, TrainingPlan, estimate_memory, make_optimizer, plan_training
+import torch
+from torch import nn
+
+from pysot.datasets.build import build_device_augment, build_pair_loader
+from pysot.engine.checkpoint import load_checkpoint
+from pysot.engine.distributed import Group
+from pysot.engine.optim import (
+    MemoryNeed,
+    TrainingPlan,
+    WeightAverage,
+    estimate_memory,
+    make_optimizer,
+    plan_training,
+)
 from pysot.engine.schedules import Schedule, make_schedule
-from pysot.models import SiameseNet
+from pysot.engine.snapshots import Snapshots
+from pysot.engine.train_loop import Options, Step, Trainer
+from pysot.models import SiameseNet, build_model
 from pysot.models.losses import Criterion, MaskTerm
 
 if TYPE_CHECKING:
@@ -67,3 +83,83 @@ def estimate_phases(cfg: CfgNode, plan: TrainingPlan) -> dict[int, MemoryNeed]:
         epoch: estimate_memory(plan, epoch, *sizes, mask_cells=mask_cells, average=train.EMA > 0)
         for epoch in plan.phases(train.EPOCH)
     }
+
+
+def build_options(cfg: CfgNode) -> Options:
+    """Return how the steps of a training are computed."""
+    train = cfg.TRAIN
+    return Options(
+        grad_clip=train.GRAD_CLIP,
+        grad_reduce=train.GRAD_REDUCE,
+        accumulate=train.ACCUMULATE,
+        bf16=train.PRECISION == "bf16",
+        channels_last=train.CHANNELS_LAST,
+        compile=train.COMPILE,
+        lr_per_step=train.LR_PER_STEP,
+        most_skipped=train.MAX_SKIPPED,
+    )
+
+
+def build_network(cfg: CfgNode, group: Group) -> tuple[SiameseNet, list[str]]:
+    """Return the network to train, with the weights it starts from, on its device, and what was loaded, in lines.
+
+    BACKBONE.PRETRAINED is loaded into the backbone, then TRAIN.PRETRAINED into the whole network as far as it fits.
+
+    Raises:
+        CheckpointError: A file cannot be read or does not fit.
+        FileNotFoundError: A file is not there.
+    """
+    torch.manual_seed(cfg.TRAIN.SEED)
+    network = build_model(cfg)
+    notes = []
+    if cfg.BACKBONE.PRETRAINED:
+        notes.append(str(load_checkpoint(network, cfg.BACKBONE.PRETRAINED)))
+    if cfg.TRAIN.PRETRAINED:
+        notes.append(str(load_checkpoint(network, cfg.TRAIN.PRETRAINED, strict=False)))
+    if cfg.TRAIN.SYNC_BN and group.size > 1:
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    return network.to(group.device), notes
+
+
+def build_trainer(
+    cfg: CfgNode,
+    network: SiameseNet,
+    group: Group,
+    *,
+    snapshots: Snapshots | None = None,
+    on_step: Callable[[Step], None] = lambda step: None,
+    on_epoch: Callable[[int, nn.Module], float | None] = lambda epoch, network: None,
+) -> Trainer:
+    """Return the training of a network as a configuration describes it.
+
+    Args:
+        cfg: TRAIN, BACKBONE and DATASET are read.
+        network: From `build_network`.
+        group: This process among all.
+        snapshots: Where checkpoints go.
+        on_step: See `Trainer`.
+        on_epoch: See `Trainer`.
+
+    Raises:
+        ConfigError: Keys cannot be used together.
+        InputError: Training data is not there or cannot be read.
+    """
+    train = cfg.TRAIN
+    plan = build_plan(cfg, network)
+    on_gpu = group.device.type == "cuda"
+    loader = build_pair_loader(cfg, train.SEED, rank=group.rank, world_size=group.size, pin_memory=on_gpu)
+    return Trainer(
+        plan,
+        build_criterion(cfg),
+        build_optimizer(cfg, plan),
+        build_schedule(cfg),
+        loader,
+        group,
+        build_options(cfg),
+        config=cfg.dump(),
+        average=WeightAverage(network, train.EMA) if train.EMA else None,
+        augment=build_device_augment(cfg) if cfg.DATASET.DEVICE_AUGMENT else None,
+        snapshots=snapshots,
+        on_step=on_step,
+        on_epoch=on_epoch,
+    )

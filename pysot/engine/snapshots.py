@@ -1,0 +1,122 @@
+"""Training checkpoints: everything a run needs to go on as if it had not stopped, in files that appear whole.
+
+A training checkpoint is a dictionary of tensors and plain values, read with the same safe reader as weights; its
+``state_dict`` makes it loadable by `pysot.load_checkpoint` as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pysot.utils import CheckpointError, atomic_path
+
+_NAME = re.compile(r"checkpoint_e(\d+)(?:_s(\d+))?\.pth")
+_PARTS = ("epoch", "step", "state_dict", "optimizer", "averaged", "rng", "config", "best")
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """A run between two steps.
+
+    Attributes:
+        epoch: Epoch that is under way, from 0.
+        step: Steps of it that are done.
+        state_dict: The network's weights.
+        optimizer: The optimizer's state.
+        averaged: The averaged weights, or empty.
+        rng: Generator states by device.
+        config: The configuration as YAML.
+        best: Best validation score so far, or None.
+    """
+
+    epoch: int
+    step: int
+    state_dict: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    averaged: dict[str, Tensor]
+    rng: dict[str, Tensor]
+    config: str
+    best: float | None
+
+
+class Snapshots:
+    """The training checkpoints of one run in a folder.
+
+    Args:
+        folder: Made where it is missing.
+        keep_every: Epochs between two checkpoints that stay; the latest one always stays.
+    """
+
+    def __init__(self, folder: Path, keep_every: int = 1) -> None:
+        self.folder = folder
+        self.keep_every = keep_every
+
+    def save(self, state: TrainingState, *, steps_per_epoch: int) -> Path:
+        """Write a checkpoint and remove those it makes superfluous.
+
+        Args:
+            state: What to write.
+            steps_per_epoch: At so many steps the epoch is over, and the file is named after it.
+        """
+        over = state.step >= steps_per_epoch
+        path = self.folder / (
+            f"checkpoint_e{state.epoch + 1}.pth" if over else f"checkpoint_e{state.epoch}_s{state.step}.pth"
+        )
+        with atomic_path(path) as temporary:
+            torch.save({part: getattr(state, part) for part in _PARTS}, temporary)
+        for old, (epoch, step) in self._files():
+            stays = step == 0 and epoch % self.keep_every == 0
+            if old != path and not stays:
+                old.unlink(missing_ok=True)
+        return path
+
+    def save_best(self, state_dict: Mapping[str, Tensor]) -> Path:
+        """Write the weights that validated best as a plain checkpoint."""
+        path = self.folder / "best.pth"
+        with atomic_path(path) as temporary:
+            torch.save(dict(state_dict), temporary)
+        return path
+
+    def latest(self) -> Path | None:
+        """Return the checkpoint that got farthest, or None."""
+        files = self._files()
+        return max(files, key=lambda item: item[1])[0] if files else None
+
+    def _files(self) -> list[tuple[Path, tuple[int, int]]]:
+        """Return every checkpoint with the epochs and steps that were done when it was written."""
+        found = []
+        for path in self.folder.glob("checkpoint_e*.pth"):
+            match = _NAME.fullmatch(path.name)
+            if match:
+                found.append((path, (int(match[1]), int(match[2] or 0))))
+        return found
+
+
+def read_training_state(path: Path) -> TrainingState:
+    """Read a training checkpoint.
+
+    Raises:
+        CheckpointError: The file cannot be read, or is not one of these: those of PySOT hold no state to go on
+            from but the weights; use TRAIN.PRETRAINED for them.
+        FileNotFoundError: No such file.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # a damaged file can make the reader fail in any way
+        raise CheckpointError(f"{path}: not a readable training checkpoint ({type(error).__name__})") from error
+    missing = [part for part in _PARTS if not isinstance(content, Mapping) or part not in content]
+    if missing:
+        raise CheckpointError(
+            f"{path}: no training checkpoint of this framework, it lacks {missing[0]!r}; to start from its weights, "
+            f"use TRAIN.PRETRAINED {path}"
+        )
+    return TrainingState(**{part: content[part] for part in _PARTS})
