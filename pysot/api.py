@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from pysot.config import load_cfg
+from pysot.config import experiment_names, load_cfg
 from pysot.engine import load_checkpoint
 from pysot.models import build_model
 from pysot.runtime import Runtime
 from pysot.trackers import Tracker, build_tracker
 from pysot.utils import CheckpointError, ConfigError
-from pysot.zoo import fetch, get_entry
+from pysot.zoo import entries, fetch, get_entry
 
 if TYPE_CHECKING:
     from yacs.config import CfgNode
@@ -51,6 +51,11 @@ def load_tracker(
     """
     if name is None and (cfg is None or snapshot is None):
         raise ConfigError("load_tracker() needs the name of a zoo model, or both cfg= and snapshot=")
+    if name in experiment_names() and name not in [entry.name for entry in entries()]:
+        raise ConfigError(
+            f"{name!r} is a configuration without public weights: "
+            f"use load_tracker(cfg={name!r}, snapshot=...) with a checkpoint of yours"
+        )
     entry = get_entry(name) if name is not None else None
     if entry is not None and entry.config is None:
         raise ConfigError(f"{name!r} is a {entry.kind}, not a tracker; see python tools/zoo.py list")

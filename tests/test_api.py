@@ -104,6 +104,11 @@ def test_an_unknown_name_suggests_the_nearest():
         pysot.load_tracker("siammask_r50_l4")
 
 
+def test_a_configuration_without_weights_says_what_it_needs():
+    with pytest.raises(ConfigError, match=r"use load_tracker\(cfg='siamrpn_r50', snapshot=\.\.\.\)"):
+        pysot.load_tracker("siamrpn_r50")
+
+
 def test_a_backbone_of_the_zoo_is_no_tracker():
     with pytest.raises(ConfigError, match="'mobilenet_v2' is a backbone, not a tracker"):
         pysot.load_tracker("mobilenet_v2")
