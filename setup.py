@@ -45,6 +45,7 @@ setup(
         # Triton's interpreter runs the GPU kernels' arithmetic on the CPU in the tests.
         "dev": [
             "pytest>=8",
+            "pytest-xdist>=3.5",
             "matplotlib>=3.7",
             "ruff==0.17.6",
             "mypy==2.4.1",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pysot.models.backbone.base import BACKBONES, Backbone
 
 _WIDTHS = (96, 256, 384, 384, 256)
-_STRIDES = {1: 4, 2: 8, 3: 8, 4: 8, 5: 8}
+_STRIDES = {2: 8, 3: 8, 4: 8, 5: 8}
 
 
 def _stages(width_mult: float) -> list[list[nn.Module]]:
