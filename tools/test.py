@@ -237,7 +237,7 @@ def choose_tracker(args: argparse.Namespace) -> Choice:
         "checkpoint_sha256": sha256(snapshot),
         "runtime": args.runtime,
     }
-    device, about = choose_device(args.device)
+    device, about = choose_device("cpu" if args.device == "auto" and not cfg.CUDA else args.device)
     make = partial(pysot.load_tracker, cfg=cfg, snapshot=snapshot, device=device, runtime=args.runtime)
     return Choice(label, settings, {"checkpoint": snapshot.name} | about, make)
 
@@ -263,14 +263,15 @@ def choose_device(name: str) -> tuple[str, dict[str, Any]]:
     """Return the device of this process, one of its own as far as there are enough, and what to note of it."""
     import torch  # takes a second, which a mistake in the command line need not wait for
 
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and torch.cuda.device_count() > 1:
-        name = f"cuda:{launch.local_rank() % torch.cuda.device_count()}"
-    if name.startswith("cuda") and torch.cuda.is_available():
-        return name, {"device": torch.cuda.get_device_name(name)}
-    label = f"{name} ({platform.processor() or platform.machine()}, {os.cpu_count()} cores)"
-    return name, {"device": label, "torch_threads": torch.get_num_threads()}
+    from pysot import runtime
+
+    device = runtime.choose_device(name)
+    if device.type != "cuda":
+        label = f"{device} ({platform.processor() or platform.machine()}, {os.cpu_count()} cores)"
+        return str(device), {"device": label, "torch_threads": torch.get_num_threads()}
+    if device.index is None:
+        device = torch.device("cuda", launch.local_rank() % torch.cuda.device_count())
+    return str(device), {"device": torch.cuda.get_device_name(device)}
 
 
 def sha256(file: Path) -> str:

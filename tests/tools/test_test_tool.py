@@ -288,6 +288,16 @@ def test_the_name_of_results_is_that_of_the_configuration(made, tmp_path, monkey
         assert found["device"].startswith("cpu")
 
 
+def test_an_unknown_device_is_refused_before_anything_is_run(made, tmp_path, capsys):
+    made()
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    (tmp_path / "tiny.pth").write_bytes(b"never looked into")
+    words = ["--dataset-root", "data", "--dataset", "OTB100", "--cfg", "tiny.yaml", "--snapshot", "tiny.pth"]
+    assert tool.main([*words, "--device", "gpu"]) == 2
+    assert "unknown device 'gpu'" in capsys.readouterr().err
+    assert not Path("results").exists()
+
+
 def test_one_sequence_that_cannot_be_run_does_not_stop_the_others(made, capsys):
     made()
     Path("data/OTB100/bee/0004.png").write_bytes(b"no picture")
