@@ -130,8 +130,10 @@ def run(args: argparse.Namespace) -> int:
     elif args.json:
         write_scores(Path(args.json), evaluations)
     if args.report:
-        from toolkit.report import write_report  # plots need matplotlib, tables do not
-
+        try:
+            from toolkit.report import write_report
+        except ModuleNotFoundError as error:
+            raise ToolkitError(f"--report needs {error.name}: pip install {error.name}; tables do not") from error
         print(f"report: {write_report(args.report, evaluations, args.results)}", file=sys.stderr)
     if complete:
         return 0

@@ -170,6 +170,19 @@ def test_report_and_json_file(made, run):
     assert set(json.loads(Path("numbers.json").read_text())["OTB100"]) == {"Oracle", "Static"}
 
 
+def test_plots_need_matplotlib_and_tables_do_not(made, run, monkeypatch):
+    made("Oracle")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for name in ("toolkit.report", "toolkit.draw"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    code, out, err = run("--report", "report")
+    assert code == 2
+    assert "Oracle" in out
+    assert err.splitlines()[-1] == "error: --report needs matplotlib: pip install matplotlib; tables do not"
+
+
 def test_chosen_trackers_and_sequences(made, run):
     made("Oracle", "Static")
     found = scores(run, "--trackers", "Static", "--video", "bee")["OTB100"]
