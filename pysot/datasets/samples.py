@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -300,7 +301,7 @@ def take_both(
         decoded = [picture.decode(order, region) for picture, region in zip(pictures, regions, strict=True)]
     for picture, rows, region, out, flip in zip(pictures, decoded, regions, outs, flips, strict=True):
         # Only a frame can be left, and PySOT fills what lies outside with the frame's mean.
-        border = rows.pixels.mean(axis=(0, 1)) if picture.is_left_by(region) else np.zeros(3)
+        border = cv2.mean(rows.pixels)[:3] if picture.is_left_by(region) else (0, 0, 0)
         below = region._replace(top=region.top - rows.first)
         take(rows.pixels, below, out.shape[0], flip=flip, border=border, out=out)
     return outs
