@@ -101,7 +101,7 @@ KEYS: tuple[Key, ...] = (
     Key("TRAIN.SEED", 0, "", "seed of weights, pairs and augmentation", OURS),
     Key("TRAIN.VALIDATE_NAMES", [], "", "data sets of held-out videos, for a loss after each epoch", OURS),
     Key("TRAIN.VALIDATE_PAIRS", 1000, "pairs", "of them", OURS),
-    Key("TRAIN.VALIDATE_ON", "Builtin", "", "benchmark tracked after each epoch, to keep the best weights; '': none", OURS),
+    Key("TRAIN.VALIDATE_ON", "Builtin", "", "benchmark tracked after each epoch, for the best weights; '': none", OURS),
     Key("TRAIN.EMA", 0.0, "", "decay per step of the averaged weights that are validated and saved; 0: none", OURS),
     Key("TRAIN.BASE_LR", 0.005, "", "learning rate of neck and heads that the schedule scales"),
     Key("TRAIN.LR.TYPE", "log", "", "schedule after the warm-up: log, step, multi-step, linear or cos"),
