@@ -17,8 +17,8 @@ import pysot
 from pysot import demo
 from pysot.config.cli import add_config_arguments, cfg_from_args
 from pysot.utils import InputError, PysotError
+from pysot.zoo import DEFAULT_MODEL
 
-DEFAULT_MODEL = "siammask_r50_l3"
 SEARCH = (Path("demo"), ROOT / "demo")
 EXAMPLES = """
 examples:

@@ -36,6 +36,7 @@ import pysot
 from pysot import zoo
 from pysot.config import add_config_arguments, cfg_from_args
 from pysot.utils import InputError, PysotError
+from pysot.zoo import DEFAULT_MODEL
 from toolkit import launch, protocols
 from toolkit.datasets import Dataset, load_dataset
 from toolkit.errors import ToolkitError
@@ -46,7 +47,6 @@ from toolkit.sequence import Sequence
 from toolkit.submission import write_submission
 from toolkit.video import write_video
 
-DEFAULT_MODEL = "siammask_r50_l3"
 DEFAULT_DATASET = "Builtin"
 TRAINING = ("TRAIN", "DATASET")
 """Parts of a configuration that tracking does not depend on."""

@@ -8,6 +8,9 @@ from typing import Literal
 
 from pysot.utils import Registry
 
+DEFAULT_MODEL = "siammask_r50_l3"
+"""The entry that the tools take unless told otherwise."""
+
 
 @dataclass(frozen=True)
 class WheelMember:
