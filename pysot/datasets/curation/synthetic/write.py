@@ -1,0 +1,189 @@
+"""Writes drawn videos as training crops with annotations, or as whole frames for evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pysot.datasets.curation.images import CROP_SIZE, binary, crop_zoom, encode_jpeg, encode_mask, read_image
+from pysot.datasets.curation.synthetic.figures import Points
+from pysot.datasets.curation.synthetic.render import Shot, View, box_of, shoot
+from pysot.datasets.curation.synthetic.scenes import Scene, make_scene
+from pysot.datasets.curation.synthetic.textures import Pixels, Surfaces
+
+VERSION = 1
+"""Goes up with every change of what is drawn."""
+
+LEAST_VISIBLE = 0.35
+"""A frame in which less of the target is seen is left out of the annotations."""
+LEAST_SIDE = 6.0
+"""Width and height of a target that can be followed, frame pixels."""
+_LEAST_RESOLUTION = 128
+_LONGEST_PHOTO = 1024
+_DECIMALS = 2
+
+
+@dataclass(frozen=True)
+class Film:
+    """A video to draw.
+
+    Attributes:
+        name: Its name, which with the seed decides what happens in it.
+        seed: Of the whole set.
+        number: Of the video in the set.
+        frames: How many to draw.
+    """
+
+    name: str
+    seed: int
+    number: int
+    frames: int
+
+    def scene(self, photos: tuple[Path, ...], most_targets: int = 2) -> Scene:
+        """Return what happens."""
+        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence((self.seed, self.number))))
+        return make_scene(rng, Surfaces(_photos(photos)), self.frames, most_targets)
+
+
+@lru_cache(maxsize=1)
+def _photos(paths: tuple[Path, ...]) -> tuple[Pixels, ...]:
+    photos = []
+    for path in paths:
+        photo = read_image(path)
+        scale = min(_LONGEST_PHOTO / max(photo.shape[:2]), 1.0)
+        if scale < 1:
+            photo = np.asarray(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+        photos.append(photo)
+    return tuple(photos)
+
+
+@dataclass(frozen=True)
+class CropWriter:
+    """Draws a film's crops and masks and returns its annotations.
+
+    Attributes:
+        folder: Where ``<video>/<frame>.<track>.x.jpg`` and ``.m.png`` go.
+        photos: Images to take textures from.
+    """
+
+    folder: Path
+    photos: tuple[Path, ...] = ()
+
+    def __call__(self, film: Film) -> dict[str, Any]:
+        """Return ``{"tracks": {track: {frame: box}}, "categories": {track: kind}}``."""
+        scene = film.scene(self.photos)
+        video = self.folder / film.name
+        video.mkdir(parents=True, exist_ok=True)
+        tracks: dict[str, dict[str, list[float]]] = {}
+        categories = {}
+        for track, number in enumerate(scene.targets):
+            name = f"{track:02d}"
+            boxes = {}
+            for frame in range(scene.frames):
+                box = box_of(scene, number, frame)
+                cut = cut_box(box, scene.size_wh)
+                if not is_seen(cut, box):
+                    continue
+                shot = shoot_crop(scene, number, frame, cut)
+                if shot.visible < LEAST_VISIBLE:
+                    continue
+                stem = f"{frame:06d}.{name}"
+                (video / f"{stem}.x.jpg").write_bytes(encode_jpeg(shot.image, scene.quality))
+                (video / f"{stem}.m.png").write_bytes(encode_mask(shot.mask))
+                boxes[f"{frame:06d}"] = np.round(cut, _DECIMALS).tolist()
+            if boxes:
+                tracks[name], categories[name] = boxes, scene.actors[number].figure.kind
+        return {"tracks": tracks, "categories": categories}
+
+
+def cut_box(box_xyxy: Points, size_wh: tuple[int, int]) -> Points:
+    """Return a box's part in the frame; of a box outside, one without area."""
+    return np.clip(box_xyxy, 0, (*size_wh, *size_wh))
+
+
+def is_seen(cut: Points, whole: Points) -> bool:
+    """Return whether enough of a box is in the frame."""
+    area = float(np.prod(cut[2:] - cut[:2]))
+    return min(cut[2:] - cut[:2]) >= LEAST_SIDE and area >= LEAST_VISIBLE * float(np.prod(whole[2:] - whole[:2]))
+
+
+def shoot_crop(scene: Scene, number: int, frame: int, box_xyxy: Points) -> Shot:
+    """Draw the crop around a target, at the frame's resolution where the crop enlarges it."""
+    zoom = crop_zoom(tuple((box_xyxy[2:] - box_xyxy[:2]).tolist()))
+    side = int(np.clip(round(CROP_SIZE / zoom), _LEAST_RESOLUTION, CROP_SIZE))
+    span = CROP_SIZE / zoom
+    left, top = ((box_xyxy[:2] + box_xyxy[2:]) / 2 - span / 2).tolist()
+    shot = shoot(scene, number, frame, View(side / span, left, top, (side, side)))
+    if side == CROP_SIZE:
+        return shot
+    size = (CROP_SIZE, CROP_SIZE)
+    image = np.asarray(cv2.resize(shot.image, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    mask = cv2.resize(shot.mask, size, interpolation=cv2.INTER_LINEAR)
+    return Shot(image, binary(np.asarray(mask, dtype=np.uint8)), shot.visible)
+
+
+@dataclass(frozen=True)
+class FrameWriter:
+    """Draws a film's whole frames and returns its entry in PySOT's test annotations.
+
+    Beside ``<video>/img/0001.jpg`` lie OTB's ``<video>/groundtruth_rect.txt`` (counted from 1) and the masks of what
+    is seen, ``<video>/mask/0001.png``.
+
+    Attributes:
+        folder: Where the videos go.
+        photos: Images to take textures from.
+    """
+
+    folder: Path
+    photos: tuple[Path, ...] = ()
+
+    def __call__(self, film: Film) -> dict[str, Any]:
+        """Return the video's entry."""
+        scene = _watchable(film, self.photos)
+        number = scene.targets[0]
+        video = self.folder / film.name
+        for part in ("img", "mask"):
+            (video / part).mkdir(parents=True, exist_ok=True)
+        boxes = []
+        for frame in range(scene.frames):
+            shot = shoot(scene, number, frame, View(1.0, 0.0, 0.0, scene.size_wh))
+            (video / "img" / f"{frame + 1:04d}.jpg").write_bytes(encode_jpeg(shot.image, max(scene.quality, 85)))
+            (video / "mask" / f"{frame + 1:04d}.png").write_bytes(encode_mask(shot.mask))
+            x1, y1, x2, y2 = cut_box(box_of(scene, number, frame), scene.size_wh).tolist()
+            boxes.append([round(value, _DECIMALS) for value in (x1, y1, x2 - x1, y2 - y1)])
+        lines = [
+            ",".join(f"{value + shift:.2f}" for value, shift in zip(box, (1, 1, 0, 0), strict=True)) for box in boxes
+        ]
+        (video / "groundtruth_rect.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return {
+            "video_dir": film.name,
+            "init_rect": boxes[0],
+            "img_names": [f"{film.name}/img/{frame + 1:04d}.jpg" for frame in range(scene.frames)],
+            "gt_rect": boxes,
+            "attr": [],
+            "width": scene.size_wh[0],
+            "height": scene.size_wh[1],
+        }
+
+
+def _watchable(film: Film, photos: tuple[Path, ...]) -> Scene:
+    """Return the first scene of a film's that a tracker can start on and that shows its target nearly always."""
+    for attempt in range(100):
+        scene = Film(film.name, film.seed, film.number + attempt * 1_000_000, film.frames).scene(photos, 1)
+        number = scene.targets[0]
+        seen = []
+        for frame in range(0, scene.frames, max(scene.frames // 12, 1)):
+            box = box_of(scene, number, frame)
+            cut = cut_box(box, scene.size_wh)
+            if not is_seen(cut, box):
+                break
+            seen.append(shoot_crop(scene, number, frame, cut).visible)
+        else:
+            if seen[0] > 0.9 and np.mean(np.array(seen) < LEAST_VISIBLE) < 0.1:
+                return scene
+    return scene
