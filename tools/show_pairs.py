@@ -57,6 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     except (PysotError, OSError) as error:
         print(f"show_pairs: {error}", file=sys.stderr)
         return 2
+    print(dataset.sampler.describe())
     for fault in batch["faults"]:
         print(f"not readable, another pair took its place: {fault}")
     print(f"{args.out}: {args.pairs} pairs of epoch {args.epoch}, from number {args.first}")

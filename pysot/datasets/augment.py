@@ -260,8 +260,12 @@ def recolor(crop: Uint8Image, change: Change, box_xyxy: FloatArray, *, gray: boo
     if gray:
         code = cv2.COLOR_BGR2GRAY if order == "BGR" else cv2.COLOR_RGB2GRAY
         cv2.cvtColor(cv2.cvtColor(crop, code), cv2.COLOR_GRAY2BGR, dst=crop)
-    if change.offset != (0, 0, 0):
-        cv2.add(crop, np.array([*change.offset, 0], dtype=np.float64), dst=crop)  # a scalar to OpenCV
+    # OpenCV is six times as fast with a scalar that fits the image's type: what is added and what is taken away.
+    more, less = ([max(sign * level, 0) for level in change.offset] for sign in (1, -1))
+    if any(more):
+        cv2.add(crop, np.array([*more, 0], dtype=np.float64), dst=crop)
+    if any(less):
+        cv2.subtract(crop, np.array([*less, 0], dtype=np.float64), dst=crop)
     if change.blur is not None:
         size, upright = change.blur
         # The sum of an upright and a level line: two box filters, a hundredth of the time of the cross they make.

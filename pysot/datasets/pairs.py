@@ -17,6 +17,7 @@ from pysot.datasets.sources import Source
 from pysot.geometry import context_side, iou_xywh, xyxy_to_xywh
 
 _MASK = (1 << 64) - 1
+_ODD = 0x9E3779B97F4A7C15  # 2**64 over the golden ratio
 # Draws of a target that must differ from the template's in video or category, before any other video will do.
 _TRIES = 16
 
@@ -70,7 +71,7 @@ def permuted(position: int, size: int, key: int) -> int:
     while True:
         left, right = position >> half_bits, position & low
         for round_key in round_keys:
-            left, right = right, left ^ (_scramble(right ^ round_key) & low)
+            left, right = right, left ^ ((right ^ round_key) * _ODD >> 32 & low)
         position = left << half_bits | right
         if position < size:
             return position
@@ -78,7 +79,7 @@ def permuted(position: int, size: int, key: int) -> int:
 
 def _scramble(value: int) -> int:
     """Return 64 bits that depend on every bit of ``value``: the finaliser of SplitMix64."""
-    value = (value + 0x9E3779B97F4A7C15) & _MASK
+    value = (value + _ODD) & _MASK
     value = ((value ^ value >> 30) * 0xBF58476D1CE4E5B9) & _MASK
     value = ((value ^ value >> 27) * 0x94D049BB133111EB) & _MASK
     return value ^ value >> 31
@@ -159,6 +160,17 @@ class PairSampler:
             if negative is not None:  # there may be one video alone
                 return Pair(template, negative, False)
         return Pair(template, Target(number, self._other_frame(source, rows, template.row, float(draws[3]))), True)
+
+    def describe(self) -> str:
+        """Return a line per source: what is in it, and its share of the pairs."""
+        lines = []
+        for source in self.sources:
+            index = source.index
+            counts = f"{len(index.videos):,} videos, {len(index.tracks):,} targets, {len(index.frames):,} boxes"
+            share = f"{100 * source.draws / int(self._draw_ends[-1]):.1f} % of the pairs"
+            dropped = f"; {index.dropped:,} boxes without area left out" if index.dropped else ""
+            lines.append(f"{source.name}: {counts}; {share}{dropped}")
+        return "\n".join(lines)
 
     def _video(self, epoch: int, index: int) -> tuple[int, int]:
         """Return the source and the video that are due."""

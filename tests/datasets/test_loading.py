@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,12 @@ def test_the_number_of_workers_changes_nothing(crops: Path, workers: int):
             assert_equal(one, other)
     first, second = ([batch["names"] for batch in alone.epoch(epoch)] for epoch in (0, 1))
     assert first != second
+
+
+def test_a_spawned_worker_has_the_same_pairs(crops: Path):
+    dataset = build_pair_dataset(cfg_of(crops), seed=0)
+    copy = ForkingPickler.loads(bytes(ForkingPickler.dumps(dataset)))
+    assert_equal(copy[PairKey(0, 5)], dataset[PairKey(0, 5)])
 
 
 def test_ranks_share_out_what_one_process_has(crops: Path):
@@ -246,3 +253,36 @@ def test_nothing_but_broken_images_is_an_error(tmp_path: Path):
 def test_sources_that_cannot_be_opened_are_named(crops: Path, entry: dict[str, str], message: str):
     with pytest.raises((InputError, ConfigError), match=message):
         build_pair_dataset(cfg_of(crops, **entry), seed=0)
+
+
+@pytest.mark.shared
+def test_crops_of_real_videos(shared: Path):
+    folder = shared / "data" / "train"
+    entry = {"ROOT": str(folder / "crop511"), "ANNO": str(folder / "videos.json")}
+    dataset = build_pair_dataset(cfg_of(folder, **entry), seed=0)
+    batch = dataset.__getitems__([PairKey(0, number) for number in range(90)])
+    assert batch["faults"] == []
+    names = [name.split(" ") for name in batch["names"]]
+    videos = [[path.rsplit("/", 1)[0] for path in pair] for pair in names]
+    assert len({template for template, _ in videos}) == len(dataset.sampler.sources[0].index.videos) == 30
+    for (template, search), negative in zip(videos, batch["negative"].tolist(), strict=True):
+        assert (template != search) == negative
+    positives = (batch["cls"] == 1).flatten(1).sum(1)
+    assert (positives[batch["negative"]] == 0).all()
+    assert (positives[~batch["negative"]] > 0).float().mean() > 0.9
+
+
+@pytest.mark.shared
+def test_whole_photographs_with_coco_annotations(shared: Path):
+    folder = shared / "data" / "train"
+    entry = {"ROOT": str(folder / "stills"), "ANNO": str(folder / "stills.json"), "IMAGES": "{video}", "CROPPED": False}
+    dataset = build_pair_dataset(cfg_of(folder, "DATASET.NEG", 0.5, "DATASET.NEG_SAME_CATEGORY", 1.0, **entry), seed=0)
+    batch = dataset.__getitems__([PairKey(0, number) for number in range(40)])
+    assert batch["faults"] == []
+    index = dataset.sampler.sources[0].index
+    assert len(index.tracks) + index.dropped > 9000
+    for name, negative in zip(batch["names"], batch["negative"].tolist(), strict=True):
+        template, search = name.split(" ")
+        assert (template != search) == negative
+        # Categories of these pictures are named by source: those of one category lie in one folder.
+        assert template.rsplit("/", 1)[0] == search.rsplit("/", 1)[0]

@@ -172,3 +172,16 @@ def test_neighbours_serve_as_negatives_where_the_target_is_out_of_view(tmp_path:
 def test_one_video_alone_gives_positive_pairs(tmp_path: Path):
     source = source_of(tmp_path, track([0, 1, 2]))
     assert all(pair.positive for pair in draw(PairSampler([source], NegativeShares(1.0), 20, 0), 20))
+
+
+def test_sources_are_described(tmp_path: Path):
+    videos = small_set(4)
+    videos["v0"]["00"]["000010"] = [5.0, 5.0, 5.0, 9.0]
+    sources = [
+        source_of(tmp_path / "a", videos, name="A"),
+        source_of(tmp_path / "b", small_set(2), name="B", WEIGHT=2.0),
+    ]
+    assert PairSampler(sources, POSITIVE, 10, 0).describe().splitlines() == [
+        "A: 4 videos, 4 targets, 11 boxes; 50.0 % of the pairs; 1 boxes without area left out",
+        "B: 2 videos, 2 targets, 6 boxes; 50.0 % of the pairs",
+    ]

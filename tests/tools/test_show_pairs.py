@@ -46,7 +46,11 @@ def test_a_sheet_of_every_kind(
 ):
     out = tmp_path / "sheet.png"
     assert main(["--out", str(out), "--pairs", "3", *words, *system.split(), "DATASET.NEG", "0"]) == 0
-    assert capsys.readouterr().out == f"{out}: 3 pairs of epoch 0, from number 0\n"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "SET: 3 videos, 3 targets, 9 boxes; 100.0 % of the pairs",
+        f"{out}: 3 pairs of epoch 0, from number 0",
+    ]
     sheet = cv2.imread(str(out))
     assert sheet.shape[1] == 2 * (127 + 2 * search + 3 * 8) + 8
     assert colored(sheet, GREEN) > 1000
