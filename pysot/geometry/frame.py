@@ -8,6 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+# Pixels: no frame comes near it, and areas and crops of a box within it do not overflow.
+_FARTHEST = 1e9
+
 
 def as_bgr_uint8(frame: NDArray[Any]) -> NDArray[np.uint8]:
     """Return the frame as (H, W, 3) uint8 BGR, converting where needed.
@@ -44,7 +47,7 @@ def check_box_xywh(box_xywh: ArrayLike, frame_hw: tuple[int, int]) -> NDArray[np
     The box may lie partly outside the frame and may be as small as one pixel.
 
     Raises:
-        ValueError: Not four finite numbers, a side under one pixel, or nothing of it inside the frame.
+        ValueError: Not four finite numbers up to 1e9, a side under one pixel, or nothing of it inside the frame.
     """
     try:
         box = np.array(box_xywh, dtype=np.float64)  # the caller may change its own array later
@@ -54,6 +57,8 @@ def check_box_xywh(box_xywh: ArrayLike, frame_hw: tuple[int, int]) -> NDArray[np
         raise ValueError(f"a box is four numbers x, y, w, h, got {box_xywh!r}")
     if not np.isfinite(box).all():
         raise ValueError(f"the box {box.tolist()} has a value that is not finite")
+    if np.abs(box).max() > _FARTHEST:
+        raise ValueError(f"the box {box.tolist()} reaches beyond any frame: expected values up to {_FARTHEST:.0e}")
     x, y, width, height = box
     if width < 1 or height < 1:
         raise ValueError(f"the box {box.tolist()} is empty: width and height must be at least 1 pixel")

@@ -120,8 +120,15 @@ def test_gray_bgra_and_16_bit_frames_are_converted(kind, small_tracker, frames):
 @ALL_KINDS
 @pytest.mark.parametrize(
     "box",
-    [(-15, -10, 40, 40), (140, 100, 60, 60), (80.25, 60.5, 1, 1), (0, 0, 160, 120), (-500, -400, 1200, 1000)],
-    ids=["top left", "bottom right", "one pixel", "whole frame", "larger than the frame"],
+    [
+        (-15, -10, 40, 40),
+        (140, 100, 60, 60),
+        (80.25, 60.5, 1, 1),
+        (0, 0, 160, 120),
+        (-500, -400, 1200, 1000),
+        (-4e8, -4e8, 9e8, 9e8),
+    ],
+    ids=["top left", "bottom right", "one pixel", "whole frame", "larger than the frame", "immense"],
 )
 def test_unusual_boxes_are_tracked(kind, box, small_tracker, frames):
     tracker = small_tracker(kind)
@@ -150,6 +157,7 @@ def test_frames_may_change_size_and_targets_may_leave(kind, small_tracker, frame
         ((10, 10, -5, 20), "is empty"),
         ((10, float("nan"), 5, 20), "not finite"),
         ((10, 10, float("inf"), 20), "not finite"),
+        ((-1e300, 10, 2e300, 20), "reaches beyond any frame"),
         ((10, 10, 5), "four numbers x, y, w, h"),
         ("10,10,5,5", "four numbers x, y, w, h"),
         (None, "four numbers x, y, w, h|not finite"),
