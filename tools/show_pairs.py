@@ -3,9 +3,12 @@
     python tools/show_pairs.py --cfg siamrpn_r50_l234_dwxcorr_8gpu
     python tools/show_pairs.py --cfg experiments/mine/config.yaml DATASET.SEARCH.BLUR 1.0
 
+    python tools/show_pairs.py --cfg experiments/mine/config.yaml --each
+
 Every pair is drawn three times: the template, the search crop, and the labels. The target's box is green, or red where
 template and search crop show different targets; a mask is yellow. Green dots and thin boxes are anchors that should
-say "target", red dots are cells where one should say "not the target".
+say "target", red dots are cells where one should say "not the target". With --each, a pair is drawn once for every
+kind of augmentation, by itself and at full strength.
 """
 
 from __future__ import annotations
@@ -15,15 +18,38 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
+from yacs.config import CfgNode
 
 if not __package__:  # run as a file: the packages lie beside tools/, installed or not
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pysot.config import add_config_arguments, cfg_from_args
-from pysot.datasets import PairKey, build_device_augment, build_pair_dataset
+from pysot.datasets import PairDataset, PairKey, build_device_augment, build_pair_dataset
 from pysot.datasets.contact_sheet import contact_sheet
+from pysot.datasets.samples import Batch
 from pysot.geometry import base_anchors_wh
 from pysot.utils import PysotError, atomic_path
+
+OFF = [
+    word
+    for side in ("TEMPLATE", "SEARCH")
+    for key in ("SHIFT", "SCALE", "ASPECT", "BLUR", "FLIP", "COLOR", "JPEG")
+    for word in (f"DATASET.{side}.{key}", "0")
+] + ["DATASET.SEARCH.CUTOUT", "0", "DATASET.GRAY", "0"]
+EACH = {
+    "unchanged": "",
+    "SHIFT 64": "DATASET.SEARCH.SHIFT 64",
+    "SCALE 0.4": "DATASET.SEARCH.SCALE 0.4 DATASET.TEMPLATE.SCALE 0.4",
+    "ASPECT 1": "DATASET.SEARCH.ASPECT 1 DATASET.TEMPLATE.ASPECT 1",
+    "FLIP 1": "DATASET.SEARCH.FLIP 1",
+    "GRAY 1": "DATASET.GRAY 1",
+    "COLOR 1": "DATASET.SEARCH.COLOR 1",
+    "BLUR 1": "DATASET.SEARCH.BLUR 1",
+    "CUTOUT 1": "DATASET.SEARCH.CUTOUT 1",
+    "JPEG 1": "DATASET.SEARCH.JPEG 1",
+}
+"""What is drawn with --each: augmentations alone."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -32,6 +58,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_config_arguments(parser)
     parser.add_argument("--out", type=Path, default=Path("pairs.png"), help="picture to write (default: %(default)s)")
     parser.add_argument("--pairs", type=int, default=12, help="how many pairs (default: %(default)s)")
+    parser.add_argument("--each", action="store_true", help="one pair, once for every augmentation alone")
     parser.add_argument("--columns", type=int, default=2, help="pairs side by side (default: %(default)s)")
     parser.add_argument("--epoch", type=int, default=0, help="epoch they are of (default: %(default)s)")
     parser.add_argument("--first", type=int, default=0, help="number of the first one (default: %(default)s)")
@@ -39,19 +66,41 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def draw(args: argparse.Namespace, cfg: CfgNode, pairs: int, title: str = "") -> tuple[np.ndarray, PairDataset, Batch]:
+    """Return a sheet of pairs, and what it was made from."""
+    dataset = build_pair_dataset(cfg, args.seed)
+    batch = dataset.__getitems__([PairKey(args.epoch, args.first + number) for number in range(pairs)])
+    if cfg.DATASET.DEVICE_AUGMENT:
+        batch = build_device_augment(cfg)(batch)
+    anchors_wh = None
+    if cfg.RPN.TYPE != "SiamFCHead":
+        anchors_wh = base_anchors_wh(cfg.ANCHOR.STRIDE, cfg.ANCHOR.RATIOS, cfg.ANCHOR.SCALES)
+    columns = 1 if title else args.columns
+    sheet = contact_sheet(batch, cfg.ANCHOR.STRIDE, anchors_wh, columns=columns, order=cfg.INPUT.COLOR, title=title)
+    return sheet, dataset, batch
+
+
+def draw_each(args: argparse.Namespace) -> tuple[np.ndarray, PairDataset, Batch]:
+    """Return a sheet with one positive pair under every augmentation alone."""
+    words = list(args.opts)
+    sheets = []
+    for name, changes in EACH.items():
+        args.opts = [*words, "DATASET.NEG", "0", "DATASET.DEVICE_AUGMENT", "False", *OFF, *changes.split()]
+        sheet, dataset, batch = draw(args, cfg_from_args(args), 1, name)
+        sheets.append(sheet)
+    sheets += [np.zeros_like(sheets[0])] * (-len(sheets) % args.columns)
+    rows = [np.hstack(sheets[start : start + args.columns]) for start in range(0, len(sheets), args.columns)]
+    return np.vstack(rows), dataset, batch
+
+
 def main(argv: list[str] | None = None) -> int:
     """Write the picture; return 0, or 2 after a mistake of the user's."""
     args = parse_args(argv)
     try:
-        cfg = cfg_from_args(args)
-        dataset = build_pair_dataset(cfg, args.seed)
-        batch = dataset.__getitems__([PairKey(args.epoch, args.first + number) for number in range(args.pairs)])
-        if cfg.DATASET.DEVICE_AUGMENT:
-            batch = build_device_augment(cfg)(batch)
-        anchors_wh = None
-        if cfg.RPN.TYPE != "SiamFCHead":
-            anchors_wh = base_anchors_wh(cfg.ANCHOR.STRIDE, cfg.ANCHOR.RATIOS, cfg.ANCHOR.SCALES)
-        sheet = contact_sheet(batch, cfg.ANCHOR.STRIDE, anchors_wh, columns=args.columns, order=cfg.INPUT.COLOR)
+        if args.each:
+            sheet, dataset, batch = draw_each(args)
+        else:
+            sheet, dataset, batch = draw(args, cfg_from_args(args), args.pairs)
         with atomic_path(args.out) as temporary:
             cv2.imwrite(str(temporary), sheet)
     except (PysotError, OSError) as error:
@@ -60,7 +109,8 @@ def main(argv: list[str] | None = None) -> int:
     print(dataset.sampler.describe())
     for fault in batch["faults"]:
         print(f"not readable, another pair took its place: {fault}")
-    print(f"{args.out}: {args.pairs} pairs of epoch {args.epoch}, from number {args.first}")
+    what = "every augmentation of one pair" if args.each else f"{args.pairs} pairs"
+    print(f"{args.out}: {what} of epoch {args.epoch}, from number {args.first}")
     return 0
 
 

@@ -17,7 +17,13 @@ _PAPER, _GAP, _CAPTION = 28, 8, 34
 
 
 def contact_sheet(
-    batch: Batch, stride: int, anchors_wh: NDArray[np.floating] | None, *, columns: int = 2, order: str = "BGR"
+    batch: Batch,
+    stride: int,
+    anchors_wh: NDArray[np.floating] | None,
+    *,
+    columns: int = 2,
+    order: str = "BGR",
+    title: str = "",
 ) -> Uint8Image:
     """Return a sheet with three pictures of every pair: template, search crop, and the labels on the search crop.
 
@@ -30,18 +36,19 @@ def contact_sheet(
         anchors_wh: (K, 2) sizes of the anchors; None where the labels are of cells (SiamFC).
         columns: Pairs side by side.
         order: Order of the crops' channels.
+        title: Written beside every pair.
 
     Returns:
         (H, W, 3) uint8 BGR.
     """
-    cells = [_draw_pair(batch, number, stride, anchors_wh, order) for number in range(len(batch["names"]))]
+    cells = [_draw_pair(batch, number, stride, anchors_wh, order, title) for number in range(len(batch["names"]))]
     cells += [np.full_like(cells[0], _PAPER)] * (-len(cells) % columns)
     rows = [np.hstack(cells[start : start + columns]) for start in range(0, len(cells), columns)]
     return np.pad(np.vstack(rows), ((_GAP, 0), (_GAP, 0), (0, 0)), constant_values=_PAPER)
 
 
 def _draw_pair(
-    batch: Batch, number: int, stride: int, anchors_wh: NDArray[np.floating] | None, order: str
+    batch: Batch, number: int, stride: int, anchors_wh: NDArray[np.floating] | None, order: str, title: str
 ) -> Uint8Image:
     template, search = (_image(batch[name][number].numpy(), order) for name in ("template", "search"))
     negative = bool(batch["negative"][number])
@@ -60,6 +67,7 @@ def _draw_pair(
         left += image.shape[1] + _GAP
     counts = [int((batch["cls"][number] == label).sum()) for label in (1, 0)]
     facts = ["negative" if negative else "positive", f"{counts[0]} positive", f"{counts[1]} negative"]
+    cv2.putText(cell, title, (2, search.shape[0] - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.5, _YELLOW, 1, cv2.LINE_AA)
     for line, text in enumerate(facts):
         at = (2, template.shape[0] + 18 + 15 * line)
         cv2.putText(cell, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4, color if line == 0 else _DIM, 1, cv2.LINE_AA)

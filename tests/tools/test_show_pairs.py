@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.drawn_crops import small_set, write_annotations, write_crops
-from tools.show_pairs import main
+from tools.show_pairs import EACH, main
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +73,15 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     captured = capsys.readouterr()
     assert captured.err == "show_pairs: DATASET.VID.ROOT: no folder /absent; see training_dataset/README.md\n"
     assert not (tmp_path / "x.png").exists()
+
+
+def test_every_augmentation_is_drawn_once(tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "sheet.png"
+    assert main(["--out", str(out), "--each", *words]) == 0
+    assert "every augmentation of one pair" in capsys.readouterr().out
+    sheet = cv2.imread(str(out))
+    cells = [cell for row in np.split(sheet, 5) for cell in np.split(row, 2, axis=1)]
+    assert len({cell.tobytes() for cell in cells}) == len(EACH) == 10
+    searches = [cell[8:263, 143:398] for cell in cells]
+    gray = [bool((search[..., 0] == search[..., 1]).mean() > 0.9) for search in searches]
+    assert [name for name, is_gray in zip(EACH, gray, strict=True) if is_gray] == ["GRAY 1"]
