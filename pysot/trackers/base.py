@@ -196,7 +196,9 @@ class Tracker(ABC, Generic[State]):
 
     def infer(self, crops: SearchCrops[State]) -> NetworkOutput:
         """Run the network on a group of crops."""
-        return self.executor.search(stack_templates([state.template for state in crops.states]), crops.pixels)
+        # The search needs the kernels alone.
+        templates = [state.template._replace(features=()) for state in crops.states]
+        return self.executor.search(stack_templates(templates), crops.pixels)
 
     @abstractmethod
     def update(
