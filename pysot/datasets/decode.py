@@ -18,7 +18,7 @@ from pysot.utils import InputError
 
 try:
     import simplejpeg
-except ImportError:  # an extra: decodes colour JPEGs in less than half of OpenCV's time
+except ImportError:  # an extra: decodes colour JPEGs in two thirds of OpenCV's time
     simplejpeg = None
 
 Uint8Image = NDArray[np.uint8]

@@ -102,6 +102,9 @@ def open_source(name: str, entry: Mapping[str, Any]) -> Source:
     if not root.exists():
         raise InputError(f"DATASET.{name}.ROOT: no folder {root}; see training_dataset/README.md")
     index = read_index(entry["ANNO"])
+    if not entry["CROPPED"] and not index.has_positions:
+        sizes = "some boxes are sizes alone; whole frames need x1, y1, x2, y2"
+        raise InputError(f"{entry['ANNO']}: {sizes} (DATASET.{name}.CROPPED is False)")
     videos = len(index.videos)
     draws = round(entry["WEIGHT"] * (videos if entry["NUM_USE"] == -1 else entry["NUM_USE"]))
     store: Store = PackedFolder(str(root)) if is_packed(root) else Folder(os.fspath(root))

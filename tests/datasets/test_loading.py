@@ -192,6 +192,15 @@ def test_whole_frames_are_cropped_on_the_way(tmp_path: Path, suffix: str):
         np.testing.assert_allclose(found, np.clip(box, -0.5, 254.5), atol=2.1)
 
 
+def test_whole_frames_need_to_know_where_the_target_is(tmp_path: Path):
+    write_annotations(tmp_path, {"v": {"0": {"0": [30.0, 40.0]}}})
+    build_pair_dataset(cfg_of(tmp_path), seed=0)
+    with pytest.raises(
+        InputError, match=r"train\.json: some boxes are sizes alone; .* \(DATASET\.SET\.CROPPED is False\)"
+    ):
+        build_pair_dataset(cfg_of(tmp_path, CROPPED=False), seed=0)
+
+
 def broken(folder: Path, videos: Videos, which: list[str]) -> None:
     write_crops(folder, videos)
     write_annotations(folder, videos)
