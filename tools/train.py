@@ -23,12 +23,15 @@ from torch import nn
 
 import pysot
 from pysot.config import add_config_arguments, cfg_from_args
+from pysot.datasets.build import build_pair_loader
+from pysot.datasets.loading import PairLoader
 from pysot.engine.build import build_network, build_trainer, estimate_phases
 from pysot.engine.distributed import Group, join_group
 from pysot.engine.optim import describe_learning_rates
 from pysot.engine.snapshots import Snapshots, read_training_state
 from pysot.engine.train_loop import Trainer
 from pysot.engine.training_log import TrainingLog, plot_history
+from pysot.runtime import choose_device
 from toolkit.datasets import load_dataset
 from toolkit.errors import ToolkitError
 from toolkit.overlap import iou_xywh
@@ -69,7 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         cfg = cfg_from_args(args)
-        with join_group(args.device) as group:
+        device = choose_device("cpu" if args.device == "auto" and not cfg.CUDA else args.device)
+        with join_group(device) as group:
             return train(cfg, args, group)
     except (pysot.PysotError, ToolkitError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -88,21 +92,23 @@ def train(cfg: Any, args: argparse.Namespace, group: Group) -> int:
     say(describe_learning_rates(trainer.plan, trainer.schedule, *rates))
     for epoch, need in estimate_phases(cfg, trainer.plan).items():
         say(f"memory from epoch {epoch} on: {need}")
-    resume_from = Path(args.resume or cfg.TRAIN.RESUME) if (args.resume or cfg.TRAIN.RESUME) else None
-    if args.resume == "auto":
-        resume_from = snapshots.latest()
-    if resume_from is not None:
+    asked = args.resume or cfg.TRAIN.RESUME
+    resume_from = snapshots.latest() if asked == "auto" else Path(asked) if asked else None
+    if resume_from is None:
+        trainer.epoch = cfg.TRAIN.START_EPOCH
+    else:
         trainer.resume(read_training_state(resume_from))
         say(f"resumed: {resume_from}, epoch {trainer.epoch}, step {trainer.step}")
+    snapshots.refuse_farther(trainer.epoch, trainer.step)
     log = None
     if group.is_main:
         pairs = cfg.TRAIN.BATCH_SIZE * cfg.TRAIN.ACCUMULATE * group.size
         log = TrainingLog(Path(cfg.TRAIN.LOG_DIR), trainer.steps, pairs, cfg.TRAIN.PRINT_FREQ)
         trainer.on_step = log.step
         trainer.on_epoch = Judge(cfg, args.dataset_root, log, trainer)
-    stop = StopSignals()
     try:
-        complete = trainer.run(stop)
+        with StopSignals() as stop:
+            complete = trainer.run(stop)
     finally:
         if log is not None:
             log.close()
@@ -114,8 +120,7 @@ def train(cfg: Any, args: argparse.Namespace, group: Group) -> int:
         return 130
     if log is not None:
         plot_history(log.table, log.table.with_name("curves.png"))
-        best = snapshots.folder / "best.pth"
-        snapshot = best if best.is_file() else snapshots.latest()
+        snapshot = snapshots.folder / "best.pth"
         say(f"trained: {snapshot}, curves in {log.table.parent}")
         say(f"test it: python tools/test.py --cfg {args.config} --snapshot {snapshot} --dataset Builtin")
     return 0
@@ -126,8 +131,15 @@ class StopSignals:
 
     def __init__(self) -> None:
         self._asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._note)
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSignals:
+        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _note(self, number: int, frame: object) -> None:
         self._asked = True
@@ -146,6 +158,10 @@ class Judge:
         self.log = log
         self.trainer = trainer
         self.sequences = []
+        self.pairs: PairLoader | None = None
+        if cfg.TRAIN.VALIDATE_NAMES:
+            names, count = cfg.TRAIN.VALIDATE_NAMES, cfg.TRAIN.VALIDATE_PAIRS
+            self.pairs = build_pair_loader(cfg, cfg.TRAIN.SEED + 1, names=names, pairs_per_epoch=count)
         if cfg.TRAIN.VALIDATE_ON:
             dataset = load_dataset(cfg.TRAIN.VALIDATE_ON, dataset_root or Path("testing_dataset"))
             self.sequences = list(dataset.sequences)[:VALIDATION_SEQUENCES]
@@ -153,8 +169,9 @@ class Judge:
     def __call__(self, epoch: int, network: nn.Module) -> float | None:
         """Write the epoch's row and return the score: the mean overlap of the tracker, or minus the loss."""
         validation: dict[str, float] = {}
-        if self.cfg.TRAIN.VALIDATE_NAMES:
-            validation["validation_loss"] = self._loss(network)
+        if self.pairs is not None:
+            losses = [self.trainer.losses_of(network, batch)["total"] for batch in self.pairs.epoch(0)]
+            validation["validation_loss"] = float(np.mean(losses))
         if self.sequences:
             validation["validation_overlap"] = self._overlap(network)
         lr = float(self.trainer.optimizer.param_groups[-1]["lr"])
@@ -162,16 +179,6 @@ class Judge:
         if "validation_overlap" in validation:
             return validation["validation_overlap"]
         return -validation["validation_loss"] if validation else None
-
-    def _loss(self, network: nn.Module) -> float:
-        from pysot.datasets.build import build_pair_loader
-
-        train = self.cfg.TRAIN
-        loader = build_pair_loader(
-            self.cfg, train.SEED + 1, names=train.VALIDATE_NAMES, pairs_per_epoch=train.VALIDATE_PAIRS
-        )
-        losses = [self.trainer.losses_of(network, batch)["total"] for batch in loader.epoch(0)]
-        return float(np.mean(losses))
 
     def _overlap(self, network: nn.Module) -> float:
         tracker = pysot.build_tracker(self.cfg, network, self.trainer.group.device)  # type: ignore[arg-type]

@@ -24,6 +24,7 @@ from pysot.engine.snapshots import Snapshots
 from pysot.engine.train_loop import Options, Step, Trainer
 from pysot.models import SiameseNet, build_model
 from pysot.models.losses import Criterion, MaskTerm
+from pysot.utils import ConfigError
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -61,10 +62,16 @@ def build_plan(cfg: CfgNode, network: SiameseNet) -> TrainingPlan:
     """Return which parts of the network are trained from which epoch on.
 
     Raises:
-        ConfigError: BACKBONE.TRAIN_LAYERS names nothing of this backbone, or nothing is trained at all.
+        ConfigError: BACKBONE.TRAIN_LAYERS names nothing of this backbone, or nothing is trained, at all or at first.
     """
     backbone = cfg.BACKBONE
-    return plan_training(network, backbone.TRAIN_LAYERS, backbone.LAYERS_LR, backbone.TRAIN_EPOCH, cfg.TRAIN.FROZEN)
+    plan = plan_training(network, backbone.TRAIN_LAYERS, backbone.LAYERS_LR, backbone.TRAIN_EPOCH, cfg.TRAIN.FROZEN)
+    if not plan.trained(cfg.TRAIN.START_EPOCH):
+        raise ConfigError(
+            f"nothing is trained before epoch {backbone.TRAIN_EPOCH} (BACKBONE.TRAIN_EPOCH): this network has no other "
+            f"part to train; set it to {cfg.TRAIN.START_EPOCH}"
+        )
+    return plan
 
 
 def build_optimizer(cfg: CfgNode, plan: TrainingPlan) -> Optimizer:
@@ -97,6 +104,7 @@ def build_options(cfg: CfgNode) -> Options:
         compile=train.COMPILE,
         lr_per_step=train.LR_PER_STEP,
         most_skipped=train.MAX_SKIPPED,
+        log_grads=train.LOG_GRADS,
     )
 
 
@@ -107,6 +115,7 @@ def build_network(cfg: CfgNode, group: Group) -> tuple[SiameseNet, list[str]]:
 
     Raises:
         CheckpointError: A file cannot be read or does not fit.
+        ConfigError: TRAIN.SYNC_BN on the CPU.
         FileNotFoundError: A file is not there.
     """
     torch.manual_seed(cfg.TRAIN.SEED)
@@ -117,6 +126,10 @@ def build_network(cfg: CfgNode, group: Group) -> tuple[SiameseNet, list[str]]:
     if cfg.TRAIN.PRETRAINED:
         notes.append(str(load_checkpoint(network, cfg.TRAIN.PRETRAINED, strict=False)))
     if cfg.TRAIN.SYNC_BN and group.size > 1:
+        if group.device.type == "cpu":
+            raise ConfigError(
+                "TRAIN.SYNC_BN needs GPUs: PyTorch has no such normalisation for the CPU; set it to False"
+            )
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
     return network.to(group.device), notes
 

@@ -7,14 +7,17 @@ tells each its place through environment variables.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 
 from pysot.utils import ConfigError
+
+_LONGEST_WAIT = datetime.timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,24 @@ class Group:
         distributed.all_reduce(total)
         return total
 
+    def gather(self, texts: Sequence[str]) -> list[str]:
+        """Return the texts of all processes, in the order of their ranks; all processes must call."""
+        if self.size == 1:
+            return list(texts)
+        found: list[list[str]] = [[] for _ in range(self.size)]
+        distributed.all_gather_object(found, list(texts))
+        return [text for own in found for text in own]
+
+    def share_statistics(self, network: nn.Module) -> None:
+        """Replace the running statistics of normalisations by their means over the processes; all must call."""
+        buffers = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
+        if self.size == 1 or not buffers:
+            return
+        together = self.mean(torch.cat([buffer.flatten() for buffer in buffers]))
+        parts = together.split([buffer.numel() for buffer in buffers])
+        for buffer, part in zip(buffers, parts, strict=True):
+            buffer.copy_(part.view_as(buffer))
+
     def wait(self) -> None:
         """Wait for all processes."""
         if self.size > 1:
@@ -59,41 +80,47 @@ class Group:
 
 
 @contextlib.contextmanager
-def join_group(device: str = "auto") -> Iterator[Group]:
+def join_group(device: torch.device) -> Iterator[Group]:
     """Join the processes that torchrun started, or stand alone, for the length of the block.
 
     Args:
-        device: ``auto``: each process of a machine takes a GPU of its own, or the CPU where there is none; or the name
-            of a device.
+        device: Where to compute. Of ``cuda`` without an index, each process of a machine takes a GPU of its own.
 
     Raises:
-        ConfigError: More processes than GPUs on this machine, or variables that do not fit together.
+        ConfigError: More processes than GPUs, one GPU for several processes, or variables that do not fit together.
     """
     rank, size, local = (
         _variable(name, default) for name, default in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
     )
     if not 0 <= rank < size:
         raise ConfigError(f"RANK is {rank}, WORLD_SIZE {size}: expected a rank from 0 to size - 1; start with torchrun")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda":
-        if local >= torch.cuda.device_count():
-            raise ConfigError(
-                f"process {local} of this machine has no GPU: there are {torch.cuda.device_count()}; "
-                f"use torchrun --nproc-per-node {torch.cuda.device_count()}"
-            )
-        device = f"cuda:{local}"
-    chosen = torch.device(device)
-    if chosen.type == "cuda":
-        torch.cuda.set_device(chosen)
+    device = _own_device(device, size, local)
     if size == 1:
-        yield Group(rank, size, chosen)
+        yield Group(rank, size, device)
         return
-    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    # While the main process validates, the others wait; the default of ten minutes would be too short for a large set.
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_LONGEST_WAIT)
     try:
-        yield Group(rank, size, chosen)
+        yield Group(rank, size, device)
     finally:
         distributed.destroy_process_group()
+
+
+def _own_device(device: torch.device, size: int, local: int) -> torch.device:
+    if device.type != "cuda":
+        return device
+    if device.index is not None and size > 1:
+        raise ConfigError(f"{size} processes on one GPU {device}: use --device cuda, each takes its own then")
+    if device.index is None:
+        count = torch.cuda.device_count()
+        if local >= count:
+            raise ConfigError(
+                f"process {local} of this machine has no GPU of its own: expected at most {count} processes, as many "
+                f"as there are GPUs; use torchrun --nproc-per-node {count}, or --device cpu"
+            )
+        device = torch.device("cuda", local)
+    torch.cuda.set_device(device)
+    return device
 
 
 def _variable(name: str, default: int) -> int:

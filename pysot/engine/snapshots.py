@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pysot.utils import CheckpointError, atomic_path
+from pysot.utils import CheckpointError, ConfigError, atomic_path
 
 _NAME = re.compile(r"checkpoint_e(\d+)(?:_s(\d+))?\.pth")
-_PARTS = ("epoch", "step", "state_dict", "optimizer", "averaged", "rng", "config", "best")
+_PARTS = ("epoch", "step", "steps", "state_dict", "optimizer", "averaged", "rng", "config", "best")
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,9 @@ class TrainingState:
     """A run between two steps.
 
     Attributes:
-        epoch: Epoch that is under way, from 0.
-        step: Steps of it that are done.
+        epoch: Epochs that are done.
+        step: Steps of the next one that are done.
+        steps: Steps of an epoch.
         state_dict: The network's weights.
         optimizer: The optimizer's state.
         averaged: The averaged weights, or empty.
@@ -38,6 +39,7 @@ class TrainingState:
 
     epoch: int
     step: int
+    steps: int
     state_dict: dict[str, Tensor]
     optimizer: dict[str, Any]
     averaged: dict[str, Tensor]
@@ -58,23 +60,18 @@ class Snapshots:
         self.folder = folder
         self.keep_every = keep_every
 
-    def save(self, state: TrainingState, *, steps_per_epoch: int) -> Path:
-        """Write a checkpoint and remove those it makes superfluous.
-
-        Args:
-            state: What to write.
-            steps_per_epoch: At so many steps the epoch is over, and the file is named after it.
-        """
-        over = state.step >= steps_per_epoch
-        path = self.folder / (
-            f"checkpoint_e{state.epoch + 1}.pth" if over else f"checkpoint_e{state.epoch}_s{state.step}.pth"
-        )
+    def save(self, state: TrainingState) -> Path:
+        """Write a checkpoint, named after the epochs and steps that are done, and remove those it makes superfluous."""
+        place = f"e{state.epoch}_s{state.step}" if state.step else f"e{state.epoch}"
+        path = self.folder / f"checkpoint_{place}.pth"
         with atomic_path(path) as temporary:
             torch.save({part: getattr(state, part) for part in _PARTS}, temporary)
         for old, (epoch, step) in self._files():
             stays = step == 0 and epoch % self.keep_every == 0
             if old != path and not stays:
                 old.unlink(missing_ok=True)
+        for left_over in self.folder.glob(".checkpoint_e*.pth"):  # by a process that was killed while it wrote
+            left_over.unlink(missing_ok=True)
         return path
 
     def save_best(self, state_dict: Mapping[str, Tensor]) -> Path:
@@ -88,6 +85,20 @@ class Snapshots:
         """Return the checkpoint that got farthest, or None."""
         files = self._files()
         return max(files, key=lambda item: item[1])[0] if files else None
+
+    def refuse_farther(self, epoch: int, step: int) -> None:
+        """Make sure that a run which starts at some place will be the one that got farthest.
+
+        Raises:
+            ConfigError: There is a checkpoint of another run that got farther; ``--resume auto`` would take it for one
+                of this run.
+        """
+        farther = [path for path, place in self._files() if place > (epoch, step)]
+        if farther:
+            raise ConfigError(
+                f"TRAIN.SNAPSHOT_DIR {self.folder} holds a run that got farther ({farther[0].name}): go on with it by "
+                f"--resume auto, or choose another TRAIN.SNAPSHOT_DIR, or remove its checkpoints"
+            )
 
     def _files(self) -> list[tuple[Path, tuple[int, int]]]:
         """Return every checkpoint with the epochs and steps that were done when it was written."""

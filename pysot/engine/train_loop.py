@@ -8,10 +8,12 @@ step goes on as if it had not; random numbers of the data are a function of seed
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
+import textwrap
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -31,10 +33,11 @@ from pysot.engine.optim import (
 from pysot.engine.schedules import Schedule
 from pysot.engine.snapshots import Snapshots, TrainingState
 from pysot.models.losses import Criterion, TrainingNetwork
-from pysot.utils import PysotError
+from pysot.utils import CheckpointError, PysotError
 
 # What the batches hold beside the labels.
 _NOT_LABELS = ("template", "search", "names", "faults")
+_MOST_NAMED = 16
 
 
 class TrainingError(PysotError, RuntimeError):
@@ -54,6 +57,7 @@ class Options:
         compile: Compile the network.
         lr_per_step: Follow the schedule within an epoch.
         most_skipped: Steps in a row that may be skipped because of losses or gradients that are not finite.
+        log_grads: Measure the gradients of every part.
     """
 
     grad_clip: float = 10.0
@@ -64,6 +68,7 @@ class Options:
     compile: bool = False
     lr_per_step: bool = False
     most_skipped: int = 10
+    log_grads: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ class Step:
         lr: Of neck and heads.
         waited: Seconds spent waiting for data.
         seconds: All of the step's.
-        skipped: Names of the pairs of a skipped step; empty otherwise.
+        skipped: Names of the pairs that made the step be skipped, or of all; empty otherwise.
+        grad_norms: Of every part, before clipping; where that is asked for.
     """
 
     epoch: int
@@ -89,6 +95,7 @@ class Step:
     waited: float
     seconds: float
     skipped: tuple[str, ...] = ()
+    grad_norms: Mapping[str, float] = field(default_factory=dict)
 
 
 class Trainer:
@@ -157,6 +164,7 @@ class Trainer:
         self._statistics = [buffer.clone() for buffer in self.network.buffers()]
         self._module = TrainingNetwork(self.network, criterion)
         self._forward: nn.Module = self._module
+        self._forward_trains: tuple[str, ...] | None = None
 
     # The run
 
@@ -170,8 +178,10 @@ class Trainer:
             True when the training is complete, False when it was stopped.
 
         Raises:
-            TrainingError: Too many steps in a row had losses that are not finite.
+            TrainingError: Too many steps in a row had losses that are not finite, or the processes start from
+                different places.
         """
+        self._agree()
         while self.epoch < self.schedule.epochs:
             self._enter_epoch()
             batches = self.loader.epoch(self.epoch, self.step * self.options.accumulate)
@@ -184,29 +194,42 @@ class Trainer:
             self._leave_epoch()
         return True
 
+    def _agree(self) -> None:
+        place = torch.tensor([self.epoch, self.step, self.steps], dtype=torch.float64, device=self.group.device)
+        if self.group.any(not torch.equal(self.group.mean(place), place)):
+            raise TrainingError(
+                f"the processes do not start from the same place (process {self.group.rank}: epoch {self.epoch}, step "
+                f"{self.step} of {self.steps}): TRAIN.SNAPSHOT_DIR and the data must be the same for all machines"
+            )
+
     def _enter_epoch(self) -> None:
-        """Set what is trained, and wrap it anew: a wrapper looks at that once."""
+        """Set what is trained; where that changes, wrap the network anew, for a wrapper looks at it once."""
         self.plan.apply(self.epoch)
+        trained = self.plan.trained(self.epoch)
+        if trained == self._forward_trains:
+            return
+        self._forward_trains = trained
         self._forward = self._module
+        gc.collect()  # a wrapper of before would go on exchanging gradients
         if self.options.compile:
             self._forward = torch.compile(self._forward)  # type: ignore[assignment]
         if self.group.size > 1:
             on_gpu = [self.group.device] if self.group.device.type == "cuda" else None
-            self._forward = DistributedDataParallel(self._forward, device_ids=on_gpu)
+            self._forward = DistributedDataParallel(self._forward, device_ids=on_gpu, broadcast_buffers=False)
 
     def _leave_epoch(self) -> None:
         judged = self.network if self.average is None else self.average.network
-        score = None
         if self.group.is_main:
             with _evaluating(judged):
                 score = self.on_epoch(self.epoch, judged)
-            if score is not None and (self.best is None or score > self.best):
+            # Without scores, the latest weights are the ones to use.
+            if score is None or self.best is None or score > self.best:
                 self.best = score
                 if self.snapshots is not None:
                     self.snapshots.save_best(judged.state_dict())
+        self.epoch, self.step = self.epoch + 1, 0
         self.save()
         self.group.wait()
-        self.epoch, self.step = self.epoch + 1, 0
 
     # A step
 
@@ -214,62 +237,81 @@ class Trainer:
         began = time.perf_counter()
         time_in_epochs = self.epoch + (self.step / self.steps if self.options.lr_per_step else 0)
         set_learning_rates(self.optimizer, self.schedule.factor(time_in_epochs))
+        loaded = [next(batches) for _ in range(self.options.accumulate)]
+        waited = time.perf_counter() - began
+        self._keep_statistics()
         self.optimizer.zero_grad(set_to_none=True)
-        waited, finite = 0.0, True
-        names: list[str] = []
-        sums: dict[str, float] = {}
-        torch._foreach_copy_(self._statistics, list(self.network.buffers()))
-        for part in range(self.options.accumulate):
-            asked = time.perf_counter()
-            batch = next(batches)
-            waited += time.perf_counter() - asked
-            names += batch["names"]
-            is_last = part == self.options.accumulate - 1
-            losses, is_finite = self._forward_backward(batch, reduce=is_last, backward=finite)
-            finite = finite and is_finite
-            for name, loss in losses.items():
-                sums[name] = sums.get(name, 0.0) + loss / self.options.accumulate
-        norm = clip_gradients(self.optimizer, self.options.grad_clip).item() if finite else math.nan
-        # The gradients are the same in all processes, so all come to the same conclusion.
-        finite = finite and math.isfinite(norm)
-        if finite:
+        losses = self._backward([self._to_device(batch) for batch in loaded])
+        grad_norms = self._grad_norms() if self.options.log_grads else {}
+        norm = clip_gradients(self.optimizer, self.options.grad_clip)
+        own = torch.stack([torch.stack(list(of_batch.values())) for of_batch in losses])
+        # Means over the processes: one NaN makes them NaN for all, as it makes the gradients. All decide the same.
+        means = self.group.mean(own.mean(dim=0))
+        *values, grad_norm = torch.cat([means, norm[None]]).tolist()
+        skipped: tuple[str, ...] = ()
+        if math.isfinite(sum(values)) and math.isfinite(grad_norm):
             self.optimizer.step()
+            self.group.share_statistics(self.network)
             if self.average is not None:
                 self.average.update(self.network)
         else:
-            # The normalisations have seen what was not finite; it must not stay.
-            torch._foreach_copy_(list(self.network.buffers()), self._statistics)
-        lr = self.optimizer.param_groups[-1]["lr"]
-        seconds = time.perf_counter() - began
+            self._restore_statistics()
+            skipped = self._names(loaded, own)
         return Step(
-            self.epoch, self.step, sums if finite else {}, norm, lr, waited, seconds, () if finite else tuple(names)
+            epoch=self.epoch,
+            step=self.step,
+            losses={} if skipped else dict(zip(losses[0], values, strict=True)),
+            grad_norm=math.nan if skipped else grad_norm,
+            lr=self.optimizer.param_groups[-1]["lr"],
+            waited=waited,
+            seconds=time.perf_counter() - began,
+            skipped=skipped,
+            grad_norms=grad_norms,
         )
 
-    def _forward_backward(
-        self, batch: dict[str, Any], *, reduce: bool, backward: bool
-    ) -> tuple[dict[str, float], bool]:
-        """Return the losses of a batch, and whether they are finite in every process; if so, add their gradients.
-
-        Args:
-            batch: From the loader.
-            reduce: Exchange the gradients with the other processes in this call.
-            backward: False once a batch of this step was not finite: its gradients are not needed any more.
-        """
-        template, search, targets = self._to_device(batch)
-        # What the losses divide by is counted over all processes: together they give what one with all pairs would.
-        counts = self.group.mean(self.criterion.counts(targets).to(self.group.device))
-        sync = contextlib.nullcontext() if reduce or self.group.size == 1 else self._forward.no_sync()  # type: ignore[operator]
-        with sync:
-            with torch.autocast(self.group.device.type, torch.bfloat16, enabled=self.options.bf16):
-                losses: dict[str, Tensor] = self._forward(template, search, targets, counts)
-            names = list(losses)
-            values = self.group.mean(torch.stack([losses[name].detach().float() for name in names]))
-            # A sum over processes with a NaN is NaN: all see it, and all skip.
-            finite = bool(torch.isfinite(values).all())
-            if finite and backward:
-                factor = reduction_factor(self.options.grad_reduce, self.group.size) / self.options.accumulate
+    def _backward(self, batches: list[tuple[Tensor, Tensor, dict[str, Tensor]]]) -> list[dict[str, Tensor]]:
+        """Add up the gradients of the batches of a step and return the losses of each."""
+        # What the losses divide by is counted over all batches and processes: together they give what one with all
+        # pairs would.
+        own = torch.stack([self.criterion.counts(targets) for _, _, targets in batches]).mean(dim=0)
+        counts = self.group.mean(own)
+        factor = reduction_factor(self.options.grad_reduce, self.group.size) / len(batches)
+        found = []
+        for number, (template, search, targets) in enumerate(batches, 1):
+            exchange = number == len(batches)
+            alone = contextlib.nullcontext() if exchange or self.group.size == 1 else self._forward.no_sync()  # type: ignore[operator]
+            with alone:
+                with torch.autocast(self.group.device.type, torch.bfloat16, enabled=self.options.bf16):
+                    losses: dict[str, Tensor] = self._forward(template, search, targets, counts)
                 (losses["total"] * factor).backward()
-        return dict(zip(names, values.tolist(), strict=True)), finite
+            found.append({name: loss.detach().float() for name, loss in losses.items()})
+        return found
+
+    def _keep_statistics(self) -> None:
+        for kept, buffer in zip(self._statistics, self.network.buffers(), strict=True):
+            kept.copy_(buffer)
+
+    def _restore_statistics(self) -> None:
+        """Make the normalisations forget what was not finite."""
+        for kept, buffer in zip(self._statistics, self.network.buffers(), strict=True):
+            buffer.copy_(kept)
+
+    def _grad_norms(self) -> dict[str, float]:
+        norms = {}
+        for group in self.optimizer.param_groups:
+            gradients = [parameter.grad for parameter in group["params"] if parameter.grad is not None]
+            if gradients:
+                norms[group["name"]] = nn.utils.get_total_norm(gradients).item()
+        return norms
+
+    def _names(self, batches: list[dict[str, Any]], own: Tensor) -> tuple[str, ...]:
+        """Return, in every process, the pairs whose batches have losses that are not finite; all where none has."""
+        sound = torch.isfinite(own).all(dim=1).tolist()
+        guilty = [
+            name for batch, is_sound in zip(batches, sound, strict=True) if not is_sound for name in batch["names"]
+        ]
+        everywhere = self.group.gather(guilty)
+        return tuple(everywhere or self.group.gather([name for batch in batches for name in batch["names"]]))
 
     def _to_device(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         moved = {
@@ -286,9 +328,11 @@ class Trainer:
         self.on_step(step)
         self._skipped_in_a_row = self._skipped_in_a_row + 1 if step.skipped else 0
         if self._skipped_in_a_row > self.options.most_skipped:
+            named = "\n".join(f"  {name}" for name in step.skipped[:_MOST_NAMED])
             raise TrainingError(
-                f"{self._skipped_in_a_row} steps in a row had losses or gradients that are not finite, the last with "
-                f"{step.skipped[0]}: lower TRAIN.BASE_LR, or look at these images; the last checkpoint is sound"
+                f"{self._skipped_in_a_row} steps in a row had losses or gradients that are not finite "
+                f"(TRAIN.MAX_SKIPPED {self.options.most_skipped}); lower TRAIN.BASE_LR, or look at these pairs "
+                f"of the last one; the last checkpoint is sound\n{named}"
             )
 
     def losses_of(self, network: nn.Module, batch: dict[str, Any]) -> dict[str, float]:
@@ -308,6 +352,7 @@ class Trainer:
         return TrainingState(
             epoch=self.epoch,
             step=self.step,
+            steps=self.steps,
             state_dict=self.network.state_dict(),
             optimizer=self.optimizer.state_dict(),
             averaged={} if self.average is None else self.average.state_dict(),
@@ -319,21 +364,40 @@ class Trainer:
     def save(self) -> None:
         """Write a checkpoint in the main process."""
         if self.group.is_main and self.snapshots is not None:
-            self.snapshots.save(self.state(), steps_per_epoch=self.steps)
+            self.snapshots.save(self.state())
 
     def resume(self, state: TrainingState) -> None:
-        """Go on from a checkpoint; to be called before `run`, with the same data and number of processes."""
-        self.network.load_state_dict(state.state_dict)
-        self.optimizer.load_state_dict(state.optimizer)
-        if self.average is not None and state.averaged:
-            self.average.load_state_dict(state.averaged)
+        """Go on from a checkpoint; to be called before `run`.
+
+        Learning rates, momentum and weight decay are those of the configuration. With other numbers of processes or
+        pairs, a run that was stopped within an epoch goes on at the same share of it.
+
+        Raises:
+            CheckpointError: The checkpoint is of another network, or of another choice of what is trained.
+        """
+        groups = self.optimizer.param_groups
+        settings = [{name: value for name, value in group.items() if name != "params"} for group in groups]
+        try:
+            self.network.load_state_dict(state.state_dict)
+            self.optimizer.load_state_dict(state.optimizer)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise CheckpointError(
+                f"the checkpoint does not fit the configuration ({textwrap.shorten(str(error), 200)}); to go on, leave "
+                f"the network, BACKBONE.TRAIN_LAYERS and TRAIN.FROZEN as they were; to start from its weights, use "
+                f"TRAIN.PRETRAINED"
+            ) from error
+        for group, own in zip(self.optimizer.param_groups, settings, strict=True):
+            group.update(own)
+        if self.average is not None:
+            if state.averaged:
+                self.average.load_state_dict(state.averaged)
+            else:
+                self.average.network.load_state_dict(state.state_dict)
         torch.set_rng_state(state.rng["cpu"])
         if self.group.device.type == "cuda" and "cuda" in state.rng:
             torch.cuda.set_rng_state(state.rng["cuda"], self.group.device)
         self.best = state.best
-        self.epoch, self.step = state.epoch, state.step
-        if self.step >= self.steps:
-            self.epoch, self.step = self.epoch + 1, 0
+        self.epoch, self.step = state.epoch, state.step * self.steps // state.steps
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from pysot.utils import atomic_path
 
 if TYPE_CHECKING:
     from pysot.engine.train_loop import Step
+
+_LOG_FILE_SECONDS = 30
 
 
 class TrainingLog:
@@ -45,7 +48,15 @@ class TrainingLog:
     def step(self, step: Step) -> None:
         """Take note of a step."""
         if self._bar is None:
-            self._bar = tqdm(total=self.steps, initial=step.step, desc=f"epoch {step.epoch}", dynamic_ncols=True)
+            # Into a file, a line now and then.
+            pause = 0.1 if sys.stderr.isatty() else _LOG_FILE_SECONDS
+            self._bar = tqdm(
+                total=self.steps,
+                initial=step.step,
+                desc=f"epoch {step.epoch}",
+                dynamic_ncols=True,
+                mininterval=pause,
+            )
         values = {**step.losses, "waited": step.waited, "seconds": step.seconds, "skipped": float(bool(step.skipped))}
         for name, value in values.items():
             self._sums[name] += value
@@ -58,6 +69,8 @@ class TrainingLog:
             at = step.epoch * self.steps + step.step
             for name, value in {**step.losses, "grad_norm": step.grad_norm, "lr": step.lr}.items():
                 self._curves.add_scalar(f"train/{name}", value, at)
+            for name, value in step.grad_norms.items():
+                self._curves.add_scalar(f"grad_norm/{name}", value, at)
 
     def epoch(self, epoch: int, lr: float, validation: dict[str, float]) -> None:
         """Close an epoch: a row in the table."""
