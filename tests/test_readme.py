@@ -54,9 +54,10 @@ def test_the_start_box_is_the_ground_truths(readme, repo_root):
 
 
 def test_the_commands_name_what_is_there(readme, repo_root):
-    commands = [shlex.split(part) for block in blocks(readme, "sh") for part in block.split("&&")]
-    files = {word for words in commands for word in words if word.endswith((".py", ".txt"))}
-    assert files == {"requirements.txt", "tools/demo.py"}
+    lines = [line for block in blocks(readme, "sh") for line in block.splitlines()]
+    commands = [shlex.split(part, comments=True) for line in lines for part in line.split("&&")]
+    files = {word for words in commands for word in words if word.endswith((".py", ".txt", ".yaml"))}
+    assert {"requirements.txt", "tools/demo.py", "tools/test.py", "tools/eval.py", "tools/train.py"} <= files
     assert all((repo_root / file).is_file() for file in files)
 
 
@@ -66,5 +67,3 @@ def test_links_and_folders_are_there(readme, repo_root):
     assert len(links) > 3
     assert len(folders) > 6
     assert [path for path in [*links, *folders] if not (repo_root / path).exists()] == []
-    listed = re.search(r"^docs/ +(.+)$", readme, re.MULTILINE)[1].split(", ")
-    assert {f"{name}.md" for name in listed} <= {path.name for path in (repo_root / "docs").glob("*.md")}
