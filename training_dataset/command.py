@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pysot.datasets.curation.clips import Clip
+from pysot.datasets.curation.curate import curate
 from pysot.utils import PysotError
 
 Progress = Callable[[int], None]
@@ -51,3 +53,33 @@ def run(work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 130
+
+
+def prepare(args: argparse.Namespace, splits: dict[str, Callable[[], list[Clip]]]) -> int:
+    """Crop the clips of each split into ``args.output``; return 0, or 1 if something could not be used.
+
+    Args:
+        args: ``output``, ``workers``, ``step`` and ``source``.
+        splits: By the name of the annotation file what reads its clips.
+    """
+    status = 0
+    for split, read in splits.items():
+        clips = read()
+        with bar(len(clips), split) as progress:
+            done = curate(clips, args.source, args.output, split, args.step, args.workers, progress)
+        print(f"{done.annotations}: {done.crops} crops of {done.clips} videos or images")
+        if done.problems:
+            status = 1
+            report = args.output / f"{split}.problems.json"
+            print(
+                f"{len(done.problems)} could not be used, first: {done.problems[0]}\nall in {report}", file=sys.stderr
+            )
+    return status
+
+
+def add_source(parser: argparse.ArgumentParser, source: Path, step: int = 1) -> None:
+    """Add the arguments of sets that are read from elsewhere."""
+    parser.add_argument("source", type=Path, nargs="?", default=source, help="the unpacked set (default: %(default)s)")
+    parser.add_argument(
+        "--step", type=positive, default=step, metavar="N", help="every Nth annotated frame (default: %(default)s)"
+    )

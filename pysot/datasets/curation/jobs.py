@@ -35,6 +35,7 @@ def run_jobs(
     settings: dict[str, Any],
     workers: int = 1,
     progress: Progress | None = None,
+    is_final: Callable[[Any], bool] = lambda value: True,
 ) -> dict[str, Any]:
     """Return ``work(item)`` by the items' names, in their order; what the journal has is not done again.
 
@@ -45,6 +46,7 @@ def run_jobs(
         settings: What the values depend on besides the items. They must be those that the journal was begun with.
         workers: Processes; 1 works in this one.
         progress: Called with the number of items that were finished, at first with those of the journal.
+        is_final: Says of a value in the journal whether it stands; if not, the item is worked on again.
 
     Raises:
         InputError: The journal was begun with other settings, or two items have one name.
@@ -53,7 +55,7 @@ def run_jobs(
     if len(set(names)) != len(names):
         double = next(name for name in names if names.count(name) > 1)
         raise InputError(f"two videos are called {double!r}; their crops would overwrite each other")
-    done = _read_journal(journal, settings)
+    done = {name: value for name, value in _read_journal(journal, settings).items() if is_final(value)}
     tell = progress or (lambda count: None)
     tell(sum(name in done for name in names))
     todo = [item for item in items if item.name not in done]

@@ -170,7 +170,7 @@ def _actor(rng: Generator, figure: Figure, x: Array, y: Array, scale: Array) -> 
     angle = np.cumsum(drift(rng, frames, turn, 6)[:, 0]) + (rng.normal(0, 0.15) if upright else rng.uniform(0, 6.28))
     lean = rng.choice([0, 0.02, 0.06])
     tilt = fold(np.cumsum(drift(rng, frames, lean, 8, 2), axis=0) + rng.normal(0, 0.25, (1, 2)), -0.95, 0.95)
-    beat: Array = rng.uniform(0, 6.28) + np.arange(frames) * rng.uniform(0.05, 0.7)
+    beat = np.arange(frames, dtype=np.float64) * rng.uniform(0.05, 0.7) + rng.uniform(0, 6.28)
     count = int(rng.choice([0, 1, 3], p=(0.45, 0.25, 0.3)))
     waves = np.column_stack(
         [
