@@ -195,7 +195,7 @@ def test_several_processes_on_one_gpu_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("LOCAL_RANK", "1")
-    with pytest.raises(ConfigError, match="process 1 of this machine has no GPU of its own.*--nproc-per-node 1"):
+    with pytest.raises(ConfigError, match=r"process 1 of this machine has no GPU of its own.*--nproc-per-node 1"):
         join_group(torch.device("cuda")).__enter__()
 
 
