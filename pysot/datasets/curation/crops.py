@@ -68,7 +68,7 @@ class CropMaker:
         except InputError as error:
             problems.append(str(error))
             return
-        mean = frame.mean(axis=(0, 1))
+        mean = np.asarray(cv2.mean(frame)[:3])
         for thing in labelled.things:
             try:
                 box = box_in_frame(thing, frame.shape[1::-1])
