@@ -275,8 +275,9 @@ def _add_grain(image: Pixels, scene: Scene, frame: int) -> None:
 def _grain(spread: int) -> tuple[Pixels, int]:
     """Return noise of a spread around a middle grey level, and that level."""
     middle = 4 * spread
-    raw = np.random.Generator(np.random.PCG64(spread)).standard_normal((_TILE, _TILE, 3), dtype=np.float32)
-    return np.clip(np.round(raw * spread + middle), 0, 255).astype(np.uint8), middle
+    raw = np.random.Generator(np.random.PCG64(spread)).standard_normal((_TILE, _TILE), dtype=np.float32)
+    gray = np.clip(np.round(raw * spread + middle), 0, 255).astype(np.uint8)
+    return np.dstack([np.roll(gray, shift, axis=(0, 1)) for shift in (0, 311, 653)]), middle
 
 
 def _cut(image: Pixels, mask: Pixels, scene: Scene, view: View) -> None:
