@@ -149,6 +149,18 @@ def test_a_corrupt_image_is_reported_and_the_rest_is_used(tmp_path, capsys):
     assert not (tmp_path / "o" / "train.problems.json").exists()
 
 
+@pytest.mark.parametrize("name", ["vid", "davis", "yt_bb"])
+def test_one_missing_image_costs_one_crop(name, tmp_path, capsys):
+    make, args, split, video, track, frames, _ = SETS[name]
+    source = make(tmp_path / "s")
+    images = sorted(path for path in source.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
+    images[0].unlink()
+    assert prepare(name, source, tmp_path / "o", *args) == 1
+    assert str(images[0].with_suffix("")) in capsys.readouterr().err
+    table = json.loads((tmp_path / "o" / f"{split}.json").read_text())
+    assert list(table[video][track]) == [f"{number:06d}" for number in frames][1:]
+
+
 def test_nothing_there_is_one_line(tmp_path, capsys):
     for name in SETS:
         assert prepare(name, tmp_path / "nowhere", tmp_path / "o") == 2

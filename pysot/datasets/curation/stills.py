@@ -164,16 +164,10 @@ def still_xml(file: Path, stem: Path, origin: float) -> Iterable[Labelled]:
 
 
 def find_image(stem: Path) -> Path:
-    """Return the image with a name without suffix.
-
-    Raises:
-        InputError: There is none.
-    """
-    for suffix in (*IMAGE_SUFFIXES, ".JPEG", ".JPG", ".PNG"):
-        path = stem.with_name(stem.name + suffix)
-        if path.is_file():
-            return path
-    raise InputError(f"{stem}: no image of this name ({', '.join(IMAGE_SUFFIXES)})")
+    """Return the image with a name without suffix; if there is none, the name that reading will report as missing."""
+    names = [stem.name + suffix for suffix in (*IMAGE_SUFFIXES, ".JPEG", ".JPG", ".PNG")]
+    found = [path for name in names if (path := stem.with_name(name)).is_file()]
+    return found[0] if found else stem.with_name(names[0])
 
 
 # -------------------------------------------------------------------------------------------------- YOLO
