@@ -153,7 +153,8 @@ def test_a_corrupt_image_is_reported_and_the_rest_is_used(tmp_path, capsys):
 def test_one_missing_image_costs_one_crop(name, tmp_path, capsys):
     make, args, split, video, track, frames, _ = SETS[name]
     source = make(tmp_path / "s")
-    images = sorted(path for path in source.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
+    found = [path for path in source.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg")]
+    images = sorted(found, key=lambda path: int(path.stem))
     images[0].unlink()
     assert prepare(name, source, tmp_path / "o", *args) == 1
     assert str(images[0].with_suffix("")) in capsys.readouterr().err
