@@ -43,7 +43,7 @@ def run(trainer: Trainer, stop_after: int = -1) -> list[Step]:
 
 @pytest.mark.parametrize("system", ["siamfc", "siamrpn", "siamrpn++"])
 def test_a_repeated_batch_is_learnt_by_heart(data, system):
-    steps = 30 if system == "siamfc" else 150
+    steps = 40 if system == "siamfc" else 150
     trainer = tiny.small_trainer(
         data, "TRAIN.EPOCH", 1, "BACKBONE.TRAIN_EPOCH", 0, "TRAIN.BASE_LR", 0.03, "TRAIN.BATCH_SIZE", 2, system=system
     )

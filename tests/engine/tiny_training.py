@@ -27,7 +27,7 @@ _RESNET = [
     *["MASK.KWARGS.in_channels", 8, "MASK.KWARGS.hidden", 64, "TRAIN.SEARCH_SIZE", 143, "TRAIN.OUTPUT_SIZE", 11],
 ]
 SYSTEMS: dict[str, tuple[str, list[Any]]] = {
-    "siamfc": ("siamfc_alex", ["TRAIN.SEARCH_SIZE", 159, "TRAIN.OUTPUT_SIZE", 5]),
+    "siamfc": ("siamfc_alex", ["TRAIN.SEARCH_SIZE", 143, "TRAIN.OUTPUT_SIZE", 3]),
     "siamrpn": (
         "siamrpn_alex_upchannel",
         [*_ALEXNET, "RPN.KWARGS.feature_in", 25, "BACKBONE.TRAIN_LAYERS", ["features"]],
@@ -68,7 +68,7 @@ def settings(data: Path, *overrides: Any, system: str = "siamrpn++", pairs: int 
         *["DATASET.VID.ANNO", str(data / "train.json"), "DATASET.VID.NUM_USE", -1],
         *["DATASET.VID.MASKS", "{video}/{frame:06d}.{track}.m.png" if "mask" in system else ""],
         *["DATASET.VIDEOS_PER_EPOCH", pairs, "TRAIN.NUM_WORKERS", 0, "TRAIN.BATCH_SIZE", 4, "DATASET.NEG", 0.2],
-        *["DATASET.SEARCH.SHIFT", 12, "TRAIN.EPOCH", 3, "TRAIN.LR_WARMUP.WARMUP", False],
+        *["DATASET.SEARCH.SHIFT", 12, "TRAIN.EPOCH", 3, "TRAIN.LR_WARMUP.WARMUP", False, "TRAIN.GRAD_REDUCE", "mean"],
         *["BACKBONE.TRAIN_EPOCH", 0 if system == "siamfc" else 1],
         *["TRAIN.VALIDATE_ON", "", "TRAIN.LR.KWARGS.start_lr", 0.01, "TRAIN.LR.KWARGS.end_lr", 0.005],
         *overrides,
