@@ -131,7 +131,7 @@ def evaluate(
         conventions: how to count what the definitions leave open.
 
     Raises:
-        DatasetError: the benchmark's ground truth is withheld.
+        DatasetError: the benchmark's ground truth is withheld, or lacks what the metrics need.
         ResultError: there are no results at all.
     """
     benchmark = dataset.benchmark
@@ -146,6 +146,8 @@ def evaluate(
     for name in names:
         try:
             evaluation.scores[name] = score(truth, folder / name, conventions)
+        except DatasetError:  # no tracker's fault, and no other would fare better
+            raise
         except ToolkitError as failure:
             evaluation.failures[name] = failure
     return evaluation

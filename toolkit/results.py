@@ -9,6 +9,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,18 +134,20 @@ def read_boxes(
 
 
 def read_confidences(path: Path, frames: int | None = None) -> FloatArray:
-    """Read one confidence per line into (N,); the first line, the frame that was given, is blank: NaN.
+    """Read one confidence per line into (N,); the first line, blank as a rule, is of the frame that was given: NaN.
 
     Raises:
-        ResultError: missing, of another length, or a line that is no number.
+        ResultError: missing, of another length, or a later line that is no finite number.
     """
     lines = _read_lines(path, ResultError, keep_first=True)
-    try:
-        values = [float(line) if line.strip() else np.nan for line in lines[:1]] + [float(x) for x in lines[1:]]
-    except ValueError:
-        raise ResultError(_first_bad_line(path, lines, allow_nan=True, blank_first=True)) from None
+    values = np.full(len(lines), np.nan)
+    for index, line in enumerate(lines[1:], 1):
+        with suppress(ValueError):  # stays NaN
+            values[index] = float(line)
+        if not np.isfinite(values[index]):
+            raise ResultError(f"{path} line {index + 1}: expected one finite number, got {_shown(line)}")
     _check_length(path, len(values), frames, "confidences")
-    return np.array(values)
+    return values
 
 
 def read_times(path: Path) -> FloatArray:
@@ -225,20 +228,22 @@ def _read_lines(path: Path, error: type[Exception], *, keep_first: bool = False)
     return lines
 
 
-def _first_bad_line(path: Path, lines: list[str], allow_nan: bool, blank_first: bool = False) -> str:
+def _first_bad_line(path: Path, lines: list[str], allow_nan: bool) -> str:
     """Return the message about the first line that is not made of numbers."""
     for number, line in enumerate(lines, 1):
-        if blank_first and number == 1 and not line.strip():
-            continue
         try:
             numbers = list(map(float, line.split()))
             bad = not numbers or not (allow_nan or np.isfinite(numbers).all())
         except ValueError:
             bad = True
         if bad:
-            got = repr(line.strip()[:60]) if line.strip() else "an empty line"
-            return f"{path} line {number}: expected {'numbers' if allow_nan else 'finite numbers'}, got {got}"
+            return f"{path} line {number}: expected {'numbers' if allow_nan else 'finite numbers'}, got {_shown(line)}"
     return f"{path}: expected numbers, got an empty file"
+
+
+def _shown(line: str) -> str:
+    """Return a line as messages quote it."""
+    return repr(line.strip()[:60]) if line.strip() else "an empty line"
 
 
 def _check_length(path: Path, found: int, frames: int | None, what: str, error: type[Exception] = ResultError) -> None:

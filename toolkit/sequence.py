@@ -88,10 +88,20 @@ class Sequence:
 
     @cached_property
     def size(self) -> tuple[int, int]:
-        """Image width and height, from the annotations or else the first image."""
+        """Image width and height, from the annotations or else the first image.
+
+        Raises:
+            DatasetError: neither is there.
+        """
         if self.annotated_size is not None:
             return self.annotated_size
-        height, width = self.frame(0).shape[:2]
+        try:
+            height, width = self.frame(0).shape[:2]
+        except DatasetError as failure:
+            raise DatasetError(
+                f"image size of {self.name}: expected 'width' and 'height' in the annotations, or its first image "
+                f"({failure})"
+            ) from failure
         return width, height
 
     def frame(self, index: int) -> NDArray[np.uint8]:
@@ -106,8 +116,9 @@ class Sequence:
                 f"({len(self.frames.paths)} images, {len(self)} frames expected)"
             )
         path = self.frames.paths[index]
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        exists = path.exists()  # asked first: OpenCV would print a warning
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR) if exists else None
         if image is None:
-            problem = "cannot be decoded as an image" if path.exists() else "no such file"
+            problem = "cannot be decoded as an image" if exists else "no such file"
             raise DatasetError(f"{path}: {problem} (frame {index + 1} of {self.name})")
         return np.asarray(image, dtype=np.uint8)

@@ -119,6 +119,16 @@ def test_bounds_switch(vot):
     assert (wide, narrow) == pytest.approx((31 / 91, 31 / 90))
 
 
+def test_neither_image_sizes_nor_images(tmp_path, capfd):
+    entry = {"img_names": ["a/1.jpg"] * 30, "gt_rect": BOXES.tolist()}
+    write_atomic(tmp_path / "VOT2019.json", json.dumps({"a": entry}))
+    for tracker in ("one", "two"):
+        write_regions(tmp_path / f"results/VOT2019/{tracker}/baseline/a/a_001.txt", [[1], *BOXES[1:]])
+    with pytest.raises(DatasetError, match=r"image size of a: expected 'width' and 'height' .*1.jpg: no such file"):
+        evaluate(load_dataset("VOT2019", tmp_path), tmp_path / "results")
+    assert capfd.readouterr().err == ""  # nothing from OpenCV
+
+
 def test_long_term_by_hand(tmp_path):
     truth = [[10, 10, 30, 20]] * 100 + [[float("nan")] * 4] * 100
     entry = {"video_dir": "", "init_rect": truth[0], "img_names": ["x.jpg"] * 200, "gt_rect": truth}

@@ -135,6 +135,19 @@ def test_uav_parts_of_one_folder(tmp_path):
     assert [sequence.frames.paths[0].name for sequence in long] == ["000001.jpg"]
 
 
+def test_uav_attributes_lie_beside_the_boxes(tmp_path):
+    root = tmp_path / "UAV123/anno/UAV123"
+    put(root / "bike1.txt", lines(1))
+    put(root / "bird1_1.txt", lines(1))
+    put(root / "att/bird1_1.txt", "1,0,0,0,1,0,0,0,0,0,0,1\n")
+    found = by_name(load_dataset("UAV123", tmp_path))
+    assert found["bird1_1"].attributes == ("SV", "FOC", "SOB")
+    assert found["bike1"].attributes == ()
+    put(root / "att/bird1_1.txt", "1,0,1\n")
+    with pytest.raises(DatasetError, match=r"bird1_1.txt: 3 flags, expected 12, one per attribute"):
+        load_dataset("UAV123", tmp_path)
+
+
 class TestLaSOT:
     def test_flags_of_either_kind_and_the_test_split(self, tmp_path):
         root = tmp_path / "LaSOT"

@@ -95,9 +95,15 @@ def test_region_of_odd_length_is_named_with_its_line(tmp_path):
 
 
 def test_confidence_that_is_no_number(tmp_path):
-    (tmp_path / "c.value").write_text("\n0.5\nhigh\n")
-    with pytest.raises(ResultError, match=r"c.value line 3: expected numbers, got 'high'"):
-        read_confidences(tmp_path / "c.value")
+    for wrong, shown in (("high", "'high'"), ("nan", "'nan'"), ("0.1,0.2", "'0.1 0.2'"), ("", "an empty line")):
+        (tmp_path / "c.value").write_text(f"\n0.5\n{wrong}\n0.7\n")
+        with pytest.raises(ResultError, match=f"c.value line 3: expected one finite number, got {shown}"):
+            read_confidences(tmp_path / "c.value")
+
+
+def test_the_confidence_of_the_given_frame_does_not_count(tmp_path):
+    (tmp_path / "c.value").write_text("1.000000\n0.5\n0.25\n")
+    np.testing.assert_array_equal(read_confidences(tmp_path / "c.value", 3), [np.nan, 0.5, 0.25])
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):

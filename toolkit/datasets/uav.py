@@ -1,5 +1,7 @@
 """UAV123's download layout: ``anno/UAV123/<sequence>.txt`` and ``data_seq/UAV123/<folder>/``; also UAV20L.
 
+Beside the boxes, ``att/<sequence>.txt`` has 0 or 1 for each of twelve attributes of the whole sequence.
+
 Some sequences are parts of one folder of images; the first image of each part is listed here (counted from 1),
 its length is that of its annotations. A line of NaN means that the target is out of view.
 
@@ -11,7 +13,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from toolkit.datasets.entry import Entry
+from toolkit.datasets.entry import Entry, read_numbers
 from toolkit.errors import DatasetError
 from toolkit.regions import Regions
 from toolkit.results import read_boxes
@@ -40,6 +42,10 @@ PART_STARTS = {
 }
 """Image folder to the first image of its parts _1, _2, ..."""
 
+ATTRIBUTES = ("SV", "ARC", "LR", "FM", "FOC", "POC", "OV", "BC", "IV", "VC", "CM", "SOB")
+"""Scale Variation, Aspect Ratio Change, Low Resolution, Fast Motion, Full Occlusion, Partial Occlusion, Out-of-View,
+Background Clutter, Illumination Variation, Viewpoint Change, Camera Motion, Similar Object, in the files' order."""
+
 
 def read(root: Path, subset: str) -> list[Entry]:
     """Find every sequence that is annotated for UAV123 or UAV20L."""
@@ -59,4 +65,15 @@ def _sequence(root: Path, file: Path) -> Sequence:
     else:
         folder = file.stem
     frames = Frames(root / "data_seq" / "UAV123" / folder, start=start - 1, count=len(boxes))
-    return Sequence(file.stem, frames, Regions.from_array(boxes))
+    return Sequence(file.stem, frames, Regions.from_array(boxes), attributes=_attributes(file))
+
+
+def _attributes(file: Path) -> tuple[str, ...]:
+    """Return the attributes of a sequence by its annotation file; none if the flags are not there."""
+    flags = file.parent / "att" / file.name
+    if not flags.is_file():
+        return ()
+    numbers = read_numbers(flags)
+    if len(numbers) != len(ATTRIBUTES):
+        raise DatasetError(f"{flags}: {len(numbers)} flags, expected {len(ATTRIBUTES)}, one per attribute")
+    return tuple(name for name, flag in zip(ATTRIBUTES, numbers, strict=True) if flag)
