@@ -56,7 +56,7 @@ def test_a_repeated_batch_is_learnt_by_heart(data, system):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("system", "rate", "weight"), [("siammask", 0.05, 36), ("siammask-refined", 0.02, 10)])
+@pytest.mark.parametrize(("system", "rate", "weight"), [("siammask", 0.05, 36)])
 def test_masks_of_a_repeated_batch_are_learnt_by_heart(data, system, rate, weight):
     trainer = tiny.small_trainer(
         data,
