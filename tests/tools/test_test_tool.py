@@ -383,7 +383,7 @@ def test_killed_at_random_moments_and_run_again_gives_the_same(made):
     undisturbed = contents("results/VOT2018-LT/Slow")
     rng = random.Random(3)
     finished = []
-    for _ in range(3):
+    while len(finished) < 3 or not finished[-1]:  # a busy machine may finish none in the first three
         process = start("--dataset", "VOT2018-LT", "--results", "killed")
         while not any(str(process.pid) in file.read_text() for file in Path("killed").glob("*/*/.claims/*")):
             time.sleep(0.01)
