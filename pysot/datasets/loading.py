@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -133,3 +136,17 @@ def _as_it_is(batch: Any) -> Batch:
 def _start_worker(_: int) -> None:
     """Keep a worker to one core; its random numbers come from the keys, so there is nothing to seed."""
     cv2.setNumThreads(0)
+    if not hasattr(signal, "sigwaitinfo"):  # Windows and macOS
+        return
+    # A signal to the whole group (Ctrl-C, a scheduler's SIGTERM) is the training's to heed: it saves, then ends its
+    # workers, whose SIGTERM comes from it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_heed_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _heed_parent(parent: int) -> None:
+    """End this process at a SIGTERM of its parent's; that of anyone else is passed over."""
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        pass
+    os._exit(0)

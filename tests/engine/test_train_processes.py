@@ -41,7 +41,7 @@ def environment(**variables: str) -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", **variables}
 
 
-def start(*command: str, **variables: str) -> subprocess.Popen[str]:
+def start(*command: str, start_new_session: bool = False, **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, *command],
         cwd=ROOT,
@@ -49,6 +49,7 @@ def start(*command: str, **variables: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=start_new_session,
     )
 
 
@@ -249,6 +250,17 @@ def test_a_killed_and_a_terminated_run_end_in_the_same_weights(data, tmp_path, c
     # A new run does not mix its checkpoints with theirs.
     assert train.main(tool(data, whole)[1:]) == 2
     assert "holds a run that got farther" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "sigwaitinfo"), reason="needs POSIX real-time signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_all_processes_of_a_run_with_workers_saves_it(data, tmp_path, number):
+    process = start(*tool(data, tmp_path, pairs=400), "TRAIN.NUM_WORKERS", "2", start_new_session=True)
+    wait_for((tmp_path / "snapshot" / "checkpoint_e1.pth").exists, process)
+    os.killpg(process.pid, number)
+    out, _ = finish(process, 130)
+    assert "go on with --resume auto" in out
 
 
 @pytest.mark.slow
