@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -115,9 +116,15 @@ def build_network(cfg: CfgNode, group: Group) -> tuple[SiameseNet, list[str]]:
 
     Raises:
         CheckpointError: A file cannot be read or does not fit.
-        ConfigError: TRAIN.SYNC_BN on the CPU.
-        FileNotFoundError: A file is not there.
+        ConfigError: One of these files is not there, or TRAIN.SYNC_BN on the CPU.
     """
+    for section in ("BACKBONE", "TRAIN"):
+        path = cfg[section].PRETRAINED
+        if path and not Path(path).is_file():
+            raise ConfigError(
+                f"{section}.PRETRAINED {path}: no such file; put one there that docs/training.md names, or start from "
+                f"fresh weights with {section}.PRETRAINED ''"
+            )
     torch.manual_seed(cfg.TRAIN.SEED)
     network = build_model(cfg)
     notes = []
