@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pysot.datasets.curation.backgrounds import Backgrounds
 from pysot.datasets.curation.clips import Clip
 from pysot.datasets.curation.curate import curate
 from pysot.utils import PysotError
@@ -55,18 +56,21 @@ def run(work: Callable[[], int]) -> int:
         return 130
 
 
-def prepare(args: argparse.Namespace, splits: dict[str, Callable[[], list[Clip]]]) -> int:
+def prepare(
+    args: argparse.Namespace, splits: dict[str, Callable[[], list[Clip]]], backgrounds: Backgrounds | None = None
+) -> int:
     """Crop the clips of each split into ``args.output``; return 0, or 1 if something could not be used.
 
     Args:
         args: ``output``, ``workers``, ``step`` and ``source``.
         splits: By the name of the annotation file what reads its clips.
+        backgrounds: What fills crops outside of the frame; None for the frame's mean colour.
     """
     status = 0
     for split, read in splits.items():
         clips = read()
         with bar(len(clips), split) as progress:
-            done = curate(clips, args.source, args.output, split, args.step, args.workers, progress)
+            done = curate(clips, args.source, args.output, split, args.step, args.workers, progress, backgrounds)
         print(f"{done.annotations}: {done.crops} crops of {done.clips} videos or images")
         if done.problems:
             status = 1

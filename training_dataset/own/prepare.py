@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from pysot.datasets.curation.backgrounds import Backgrounds, find_photos
 from pysot.datasets.curation.clips import Clip
 from pysot.datasets.curation.sequences import boxes_clip
 from pysot.datasets.curation.stills import coco_clips, voc_clips, yolo_clips
@@ -45,6 +46,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--split", default="train", metavar="NAME", help="of the annotation file (default: %(default)s)"
     )
     parser.add_argument("--step", type=positive, default=1, metavar="N", help="every Nth frame (default: %(default)s)")
+    parser.add_argument(
+        "--backgrounds", type=Path, metavar="DIR", help="photographs to put around images (default: their mean colour)"
+    )
     return parser.parse_args(argv)
 
 
@@ -77,6 +81,11 @@ def read_clips(args: argparse.Namespace) -> list[Clip]:
     ]
 
 
+def read_backgrounds(args: argparse.Namespace) -> Backgrounds | None:
+    """Return the photographs to put around images, if there are to be any."""
+    return None if args.backgrounds is None else Backgrounds(find_photos(args.backgrounds))
+
+
 def _has_xml(source: Path) -> bool:
     return source.is_dir() and next(source.rglob("*.xml"), None) is not None
 
@@ -84,7 +93,7 @@ def _has_xml(source: Path) -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
     args = parse_args(argv)
-    return run(lambda: prepare(args, {args.split: lambda: read_clips(args)}))
+    return run(lambda: prepare(args, {args.split: lambda: read_clips(args)}, read_backgrounds(args)))
 
 
 if __name__ == "__main__":

@@ -25,12 +25,12 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from pysot.datasets.curation.annotations import write_annotations, write_json
+from pysot.datasets.curation.backgrounds import find_photos
 from pysot.datasets.curation.jobs import run_jobs
 from pysot.datasets.curation.synthetic.write import VERSION, CropWriter, Film, FrameWriter
 from pysot.utils import InputError
 from training_dataset.command import bar, new_parser, positive, run
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 SPLITS = ("train", "val", "test")
 
 
@@ -66,7 +66,7 @@ def prepare(args: argparse.Namespace) -> int:
     """Draw everything that is not there yet."""
     if args.seed < 0:
         raise InputError(f"--seed: expected 0 or more, got {args.seed}")
-    photos = find_photos(args.photos)
+    photos = find_photos(args.photos) if args.photos else ()
     output = args.output
     for split in ("train", "val"):
         work = films(args, split)
@@ -85,16 +85,6 @@ def prepare(args: argparse.Namespace) -> int:
         write_json(output / "Synthetic" / "Synthetic.json", done)
         print(f"{output / 'Synthetic'}: {len(work)} sequences of {args.test_frames} frames")
     return 0
-
-
-def find_photos(folder: Path | None) -> tuple[Path, ...]:
-    """Return the images in a folder and below it, in the order of their names."""
-    if folder is None:
-        return ()
-    photos = tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES))
-    if not photos:
-        raise InputError(f"{folder}: no images ({', '.join(IMAGE_SUFFIXES)}) for --photos")
-    return photos
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pysot.datasets.curation.backgrounds import Backgrounds
 from pysot.datasets.curation.clips import Box, Clip, Labelled, Thing
 from pysot.datasets.curation.images import (
     CROP_SIZE,
@@ -36,10 +37,12 @@ class CropMaker:
     Attributes:
         folder: Where ``<clip>/<frame>.<track>.x.jpg`` and ``.m.png`` go.
         step: Every how manyth labelled frame is taken.
+        backgrounds: What fills the crops outside of the frame; None for the frame's mean colour.
     """
 
     folder: Path
     step: int = 1
+    backgrounds: Backgrounds | None = None
 
     def __call__(self, clip: Clip) -> dict[str, Any]:
         """Return ``tracks``, ``categories`` and ``problems``: of each file or box that could not be used, why."""
@@ -80,13 +83,19 @@ class CropMaker:
                 problems.append(f"{labelled.image}: target {thing.track}: a second box in frame {labelled.number}")
                 continue
             path = self.folder / name / f"{stem}.{thing.track}.x.jpg"
-            _write(path, encode_jpeg(crop(frame, box, mean)))
+            _write(path, encode_jpeg(self._crop(frame, box, mean, f"{name}/{path.name}")))
             mask = crop_mask(thing, box)
             if mask is not None:
                 _write(path.with_name(f"{stem}.{thing.track}.m.png"), encode_mask(mask))
             tracks.setdefault(thing.track, {})[stem] = [round(value, _DECIMALS) for value in box]
             if thing.category is not None:
                 categories[thing.track] = thing.category
+
+    def _crop(self, frame: Uint8Image, box: Box, mean: ArrayLike, name: str) -> Uint8Image:
+        if self.backgrounds is None:
+            return crop(frame, box, mean)
+        inside = crop(np.full(frame.shape[:2], 255, np.uint8), box, 0)
+        return self.backgrounds.fill(crop(frame, box, None), inside, name)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -111,7 +120,7 @@ def box_in_frame(thing: Thing, size_wh: tuple[int, ...]) -> Box:
     return x1, y1, x2, y2
 
 
-def crop(frame: Uint8Image, box_xyxy: Box, border: ArrayLike) -> Uint8Image:
+def crop(frame: Uint8Image, box_xyxy: Box, border: ArrayLike | None) -> Uint8Image:
     """Return the crop around a box, with the box's centre in the crop's to a fraction of a pixel.
 
     Unlike `pysot.geometry.crop_square` it does not begin at a whole pixel: training takes the target to be exactly in
@@ -120,11 +129,11 @@ def crop(frame: Uint8Image, box_xyxy: Box, border: ArrayLike) -> Uint8Image:
     Args:
         frame: (H, W) or (H, W, 3) uint8.
         box_xyxy: Pixels, edges.
-        border: Colour of what lies outside, cut to integers.
+        border: Colour of what lies outside, cut to integers; None for the frame's mirror image.
     """
     x1, y1, x2, y2 = box_xyxy
     zoom = crop_zoom((x2 - x1, y2 - y1))
-    color = [int(value) for value in np.atleast_1d(np.asarray(border))]
+    color = [] if border is None else [int(value) for value in np.atleast_1d(np.asarray(border))]
     # Bilinear sampling of a much larger frame would leave out most of its pixels.
     fewer = 2 ** max(math.floor(-math.log2(zoom)), 0)
     if fewer > 1:
@@ -138,9 +147,8 @@ def crop(frame: Uint8Image, box_xyxy: Box, border: ArrayLike) -> Uint8Image:
     corner = center - step * (CROP_SIZE - 1) / 2
     matrix = np.array([[step[0], 0, corner[0]], [0, step[1], corner[1]]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    cut = cv2.warpAffine(
-        frame, matrix, (CROP_SIZE, CROP_SIZE), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=color
-    )
+    mode = cv2.BORDER_REFLECT_101 if border is None else cv2.BORDER_CONSTANT
+    cut = cv2.warpAffine(frame, matrix, (CROP_SIZE, CROP_SIZE), flags=flags, borderMode=mode, borderValue=color)
     return np.asarray(cut, dtype=np.uint8)
 
 

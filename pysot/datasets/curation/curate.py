@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pysot.datasets.curation.annotations import write_annotations, write_json
+from pysot.datasets.curation.backgrounds import Backgrounds
 from pysot.datasets.curation.clips import Clip
 from pysot.datasets.curation.crops import CropMaker
 from pysot.datasets.curation.jobs import Progress, run_jobs
@@ -39,6 +40,7 @@ def curate(
     step: int = 1,
     workers: int = 1,
     progress: Progress | None = None,
+    backgrounds: Backgrounds | None = None,
 ) -> Summary:
     """Crop all clips into ``output/crop511`` and write ``output/<split>.json``.
 
@@ -53,14 +55,17 @@ def curate(
         step: Every how manyth labelled frame is taken.
         workers: Processes.
         progress: Called with the number of clips that were finished.
+        backgrounds: What fills crops outside of the frame; None for the frame's mean colour.
 
     Raises:
         InputError: There are no clips, or nothing of them can be used; or `run_jobs`.
     """
     if not clips:
         raise InputError(f"{source}: nothing to crop was found for {split}")
-    maker = CropMaker(output / "crop511", step)
-    settings = {"source": str(source.resolve()), "step": step}
+    maker = CropMaker(output / "crop511", step, backgrounds)
+    settings: dict[str, Any] = {"source": str(source.resolve()), "step": step}
+    if backgrounds is not None:
+        settings["backgrounds"] = [str(photo) for photo in backgrounds.photos]
     done = run_jobs(clips, maker, output / f".{split}.journal", settings, workers, progress, _is_whole)
     problems = tuple(problem for value in done.values() for problem in value["problems"])
     report = output / f"{split}.problems.json"
