@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from pysot.models import NetworkOutput, SiameseNet, Template
 from pysot.runtime.fuse import fuse_conv_bn
+from pysot.runtime.pack import can_pack, pack_for
 from pysot.utils import InputError
 
 Runtime = Literal["eager", "fused"]
@@ -44,7 +46,10 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
 
 
 class Executor:
-    """A network made ready for inference. Keeps no state between calls; safe to share between trackers.
+    """A network made ready for inference. Its answers depend on no call before; safe to share between trackers.
+
+    On x86 CPUs, the first search crop's size decides for which size the convolutions are packed (see `pysot.runtime.pack`);
+    other sizes are searched without that.
 
     Args:
         network: Left as it is; the executor works on a copy in evaluation mode.
@@ -70,6 +75,15 @@ class Executor:
         self.network.requires_grad_(False)
         self.device = device
         self.color = color
+        self._packed: tuple[int, SiameseNet] | None = None
+        self._packing = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # oneDNN's layouts are of this process and this machine.
+        return self.__dict__ | {"_packed": None, "_packing": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _packing=threading.Lock())
 
     @torch.inference_mode()
     def encode_template(self, crops: Sequence[NDArray[np.uint8]]) -> Template:
@@ -79,7 +93,15 @@ class Executor:
     @torch.inference_mode()
     def search(self, template: Template, crops: Sequence[NDArray[np.uint8]]) -> NetworkOutput:
         """Return the network's answer for N crops (S, S, 3) uint8 BGR."""
-        return self.network(template, self._to_input(crops))
+        image = self._to_input(crops)
+        size = image.shape[-1]
+        if self._packed is None and can_pack(self.device):
+            with self._packing:
+                if self._packed is None:
+                    self._packed = (size, pack_for(self.network, template, image))
+        if self._packed is not None and self._packed[0] == size:
+            return self._packed[1](template, image)
+        return self.network(template, image)
 
     @torch.inference_mode()
     def masks_at(self, output: NetworkOutput, cells: Tensor) -> Tensor:
