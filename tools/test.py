@@ -14,7 +14,6 @@ import os
 import platform
 import random
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence as Series
@@ -35,7 +34,7 @@ import yaml
 import pysot
 from pysot import zoo
 from pysot.config import add_config_arguments, cfg_from_args
-from pysot.utils import InputError, PysotError
+from pysot.utils import InputError, PysotError, commit_of
 from pysot.zoo import DEFAULT_MODEL
 from toolkit import launch, protocols
 from toolkit.datasets import Dataset, load_dataset
@@ -298,7 +297,7 @@ def prepare(dataset: Dataset, choice: Choice, args: argparse.Namespace) -> Task:
     if not name or Path(name).name != name or name.startswith("."):
         raise InputError(f"--tracker-name {name}: expected a name for a folder")
     protocol = args.protocol or benchmark.protocol
-    about = {"dataset": benchmark.name, "tracker": name, "versions": versions(), "commit": commit()}
+    about = {"dataset": benchmark.name, "tracker": name, "versions": versions(), "commit": commit_of(ROOT)}
     folder = RunFolder(
         args.results / benchmark.name / name, choice.settings | {"seed": args.seed}, about | choice.about
     )
@@ -316,18 +315,6 @@ def versions() -> dict[str, str]:
         "numpy": np.__version__,
         "opencv": cv2.__version__,
     }
-
-
-def commit() -> str | None:
-    """Return the commit of the checkout, with a mark if files were changed; None outside of one."""
-    if not (ROOT / ".git").exists():
-        return None
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
 
 
 def watch(task: Task, args: argparse.Namespace) -> Watcher:

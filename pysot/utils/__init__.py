@@ -1,5 +1,6 @@
 """Small things every part of pysot may use: errors, the registry, seeding. Imports nothing of pysot."""
 
+from pysot.utils.commit import commit_of
 from pysot.utils.errors import (
     CheckpointError,
     ConfigError,
@@ -18,5 +19,6 @@ __all__ = [
     "PysotError",
     "Registry",
     "atomic_path",
+    "commit_of",
     "nearest_name",
 ]
