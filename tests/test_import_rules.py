@@ -54,6 +54,9 @@ RULES = {
     "pysot.api": Rule(
         "torch yacs", "pysot.config pysot.engine pysot.models pysot.runtime pysot.trackers pysot.utils pysot.zoo"
     ),
+    "pysot.run_record": Rule(
+        "torch numpy cv2 yacs yaml", "pysot.config pysot.runtime pysot.utils pysot.zoo pysot.__version__"
+    ),
     "pysot.__main__": Rule(),
     "pysot.__init__": Rule(for_types="pysot"),
     "toolkit": Rule("numpy cv2 matplotlib tqdm colorama"),

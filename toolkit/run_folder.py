@@ -140,12 +140,21 @@ class RunFolder:
         if not record:
             strays = [path.name for path in self.folder.iterdir() if not path.name.startswith(".")]
             return f"files without {RECORD}: {', '.join(sorted(strays)[:3])}" if strays else ""
-        ours = _flat(self._settings)
-        theirs = _flat({name: record.get(name) for name in self._settings})
-        differing = [name for name in sorted({*ours, *theirs}) if ours.get(name) != theirs.get(name)]
-        shown = [f"{name}: {theirs.get(name)!r} there, {ours.get(name)!r} here" for name in differing[:3]]
-        more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
-        return "; ".join(shown) + more
+        return difference({name: record.get(name) for name in self._settings}, self._settings)
+
+
+def difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """Say in what two sets of settings differ; empty if in nothing.
+
+    Example:
+        >>> difference({"TRACK": {"LR": 0.3}, "seed": 0}, {"TRACK": {"LR": 0.4}, "seed": 0})
+        'TRACK.LR: 0.3 there, 0.4 here'
+    """
+    theirs, ours = _flat(there), _flat(here)
+    differing = [name for name in sorted({*ours, *theirs}) if ours.get(name) != theirs.get(name)]
+    shown = [f"{name}: {theirs.get(name)!r} there, {ours.get(name)!r} here" for name in differing[:3]]
+    more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+    return "; ".join(shown) + more
 
 
 def ask_record(folder: Path, reader: Callable[[Mapping[str, Any]], Any]) -> Any:

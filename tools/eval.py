@@ -18,7 +18,7 @@ if not __package__:  # run as a file: the packages lie beside tools/, installed 
 
 from toolkit.benchmarks import Family
 from toolkit.conventions import Conventions, conventions_from
-from toolkit.datasets import Dataset, load_dataset
+from toolkit.datasets import Dataset, default_root, load_dataset
 from toolkit.errors import ResultError, ToolkitError
 from toolkit.evaluate import Evaluation, evaluate, scores_json, tracker_names, write_scores
 from toolkit.run_folder import asked_videos
@@ -156,11 +156,7 @@ def benchmarks_with_results(results: Path) -> list[str]:
 
 def evaluate_benchmark(name: str, args: argparse.Namespace, conventions: Conventions) -> Evaluation | None:
     """Score the trackers on one benchmark; None if that is left to its server and it was not asked for."""
-    root = args.dataset_root
-    if root is None:
-        here = Path("testing_dataset")
-        root = here if here.is_dir() else ROOT / here
-    dataset = load_dataset(name, root)
+    dataset = load_dataset(name, args.dataset_root or default_root())
     if dataset.benchmark.withheld and not args.dataset:
         print(f"note: {name}: its server scores it; tools/test.py has made the archive to submit", file=sys.stderr)
         return None

@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import argparse
 import functools
-import hashlib
 import importlib
 import os
-import platform
-import random
-import re
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence as Series
 from dataclasses import dataclass
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +22,13 @@ ROOT = Path(__file__).resolve().parents[1]
 if not __package__:  # run as a file: the packages lie beside tools/, installed or not
     sys.path.insert(0, str(ROOT))
 
-import cv2
-import numpy as np
-import yaml
-
 import pysot
-from pysot import zoo
-from pysot.config import add_config_arguments, cfg_from_args
+from pysot.config import add_config_arguments
+from pysot.config.cli import split_overrides
+from pysot.run_record import choose_device, find_model, reseed, sha256, versions
 from pysot.utils import InputError, PysotError, commit_of
-from pysot.zoo import DEFAULT_MODEL
 from toolkit import launch, protocols
-from toolkit.datasets import Dataset, load_dataset
+from toolkit.datasets import Dataset, default_root, load_dataset
 from toolkit.errors import ToolkitError
 from toolkit.results import LAYOUTS, read_regions
 from toolkit.run_folder import RunFolder, ask_record
@@ -47,8 +38,6 @@ from toolkit.submission import write_submission
 from toolkit.video import write_video
 
 DEFAULT_DATASET = "Builtin"
-TRAINING = ("TRAIN", "DATASET")
-"""Parts of a configuration that tracking does not depend on."""
 USER_ERRORS = (ToolkitError, PysotError, OSError)
 EXAMPLES = """
 examples:
@@ -119,18 +108,6 @@ def parse_args(argv: Series[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def split_overrides(values: list[str]) -> tuple[list[str], list[str]]:
-    """Divide what follows --dataset or --video from the configuration keys behind it.
-
-    Example:
-        >>> split_overrides(["VOT2018", "TRACK.LR", "0.3"])
-        (['VOT2018'], ['TRACK.LR', '0.3'])
-    """
-    keys = [index for index, value in enumerate(values) if re.fullmatch(r"[A-Z][A-Z0-9_]*(\.[A-Z0-9_]+)+", value)]
-    first = keys[0] if keys else len(values)
-    return values[:first], values[first:]
-
-
 def at_least_one(text: str) -> int:
     """Read a count."""
     count = int(text)
@@ -190,11 +167,7 @@ def test(args: argparse.Namespace, argv: list[str]) -> int:
 
 def load(name: str, args: argparse.Namespace) -> Dataset:
     """Return a benchmark with the sequences that were asked for."""
-    root = args.dataset_root
-    if root is None:
-        here = Path("testing_dataset")
-        root = here if here.is_dir() else ROOT / here
-    dataset = load_dataset(name, root)
+    dataset = load_dataset(name, args.dataset_root or default_root())
     return narrowed(dataset, args.video) if args.video else dataset
 
 
@@ -222,23 +195,11 @@ def choose_tracker(args: argparse.Namespace) -> Choice:
     """Return the tracker that the arguments describe: a model, or the user's own."""
     if args.tracker:
         return own_tracker(args.tracker)
-    given = Path(args.config or DEFAULT_MODEL).resolve()
-    label = given.parent.name if given.stem == "config" else given.stem
-    public = {entry.name: entry for entry in zoo.entries() if entry.kind == "tracker"}
-    if args.snapshot is None and label not in public:
-        raise InputError(f"--cfg {args.config} needs --snapshot FILE: there are public weights for {', '.join(public)}")
-    cfg = cfg_from_args(args, default=public[DEFAULT_MODEL].config)
-    snapshot = Path(args.snapshot) if args.snapshot else zoo.fetch(public[label])
-    if args.snapshot and snapshot.stem != "model":
-        label += f"_{snapshot.stem}"
-    settings = {
-        "configuration": {key: part for key, part in yaml.safe_load(cfg.dump()).items() if key not in TRAINING},
-        "checkpoint_sha256": sha256(snapshot),
-        "runtime": args.runtime,
-    }
-    device, about = choose_device("cpu" if args.device == "auto" and not cfg.CUDA else args.device)
-    make = partial(pysot.load_tracker, cfg=cfg, snapshot=snapshot, device=device, runtime=args.runtime)
-    return Choice(label, settings, {"checkpoint": snapshot.name} | about, make)
+    model = find_model(args.config, args.snapshot, args.opts)
+    name = "cpu" if args.device == "auto" and not model.cfg.CUDA else args.device
+    device, about = choose_device(name, launch.local_rank())
+    make = partial(pysot.load_tracker, cfg=model.cfg, snapshot=model.snapshot, device=device, runtime=args.runtime)
+    return Choice(model.name, model.settings(args.runtime), {"checkpoint": model.snapshot.name} | about, make)
 
 
 def own_tracker(name: str) -> Choice:
@@ -258,35 +219,6 @@ def own_tracker(name: str) -> Choice:
     return Choice(factory_name, settings, {}, factory)
 
 
-def choose_device(name: str) -> tuple[str, dict[str, Any]]:
-    """Return the device of this process, one of its own as far as there are enough, and what to note of it."""
-    import torch  # takes a second, which a mistake in the command line need not wait for
-
-    from pysot import runtime
-
-    device = runtime.choose_device(name)
-    if device.type != "cuda":
-        label = f"{device} ({platform.processor() or platform.machine()}, {os.cpu_count()} cores)"
-        return str(device), {"device": label, "torch_threads": torch.get_num_threads()}
-    if device.index is None:
-        device = torch.device("cuda", launch.local_rank() % torch.cuda.device_count())
-    return str(device), {"device": torch.cuda.get_device_name(device)}
-
-
-def sha256(file: Path) -> str:
-    """Return a file's hash in hex."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def reseed(seed: int, repetition: int) -> None:
-    """Seed every source of random numbers."""
-    random.seed(seed + repetition)
-    np.random.seed(seed + repetition)  # noqa: NPY002  # trackers of the user's may use the global generator
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(seed + repetition)
-
-
 # One benchmark.
 
 
@@ -304,17 +236,6 @@ def prepare(dataset: Dataset, choice: Choice, args: argparse.Namespace) -> Task:
     folder.open(protocol, args.video or None, overwrite=args.overwrite)
     repetitions = args.repetitions or protocols.PROTOCOLS[protocol].repetitions
     return Task(dataset, protocol, folder, repetitions, launch.launch_name())
-
-
-def versions() -> dict[str, str]:
-    """Return what may change results when it changes."""
-    return {
-        "pysot": pysot.__version__,
-        "python": platform.python_version(),
-        "torch": metadata.version("torch"),
-        "numpy": np.__version__,
-        "opencv": cv2.__version__,
-    }
 
 
 def watch(task: Task, args: argparse.Namespace) -> Watcher:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 
 from yacs.config import CfgNode
 
@@ -37,3 +38,15 @@ def cfg_from_args(args: argparse.Namespace, default: str | os.PathLike[str] | No
         ConfigError: As ``load_cfg``.
     """
     return load_cfg(args.config if args.config is not None else default, args.opts)
+
+
+def split_overrides(values: list[str]) -> tuple[list[str], list[str]]:
+    """Divide the values of an option that takes several from the configuration keys behind them.
+
+    Example:
+        >>> split_overrides(["VOT2018", "TRACK.LR", "0.3"])
+        (['VOT2018'], ['TRACK.LR', '0.3'])
+    """
+    keys = [index for index, value in enumerate(values) if re.fullmatch(r"[A-Z][A-Z0-9_]*(\.[A-Z0-9_]+)+", value)]
+    first = keys[0] if keys else len(values)
+    return values[:first], values[first:]

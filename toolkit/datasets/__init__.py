@@ -68,6 +68,12 @@ class Found:
     entries: list[Entry]
 
 
+def default_root() -> Path:
+    """Return the folder of the benchmarks: ``testing_dataset`` here, else that of the checkout."""
+    here = Path("testing_dataset")
+    return here if here.is_dir() else Path(__file__).resolve().parents[2] / here
+
+
 def load_dataset(name: str, dataset_root: Path) -> Dataset:
     """Load a benchmark's annotations; images are not touched.
 
