@@ -98,12 +98,14 @@ def test_the_alexnet_configuration_trains_with_half_of_what_its_schedule_names()
 def test_siamfc_s_exponential_is_a_step_of_one_epoch():
     # siamfc-pytorch multiplies by (1e-5 / 1e-2)^(1 / 50) after each of 50 epochs.
     schedule = make_schedule(50, "step", {"start_lr": 1e-2, "end_lr": 1e-5, "step": 1})
-    np.testing.assert_allclose(table(schedule, 50), [1e-2 * 1e-3 ** (epoch / 50) for epoch in range(50)])
+    expected = [1e-2 * 1e-3 ** (epoch / 50) for epoch in range(50)]
+    np.testing.assert_allclose(table(schedule, 50), expected)
+    np.testing.assert_allclose(table(build_schedule(load_cfg("siamfc_alex")), 50), expected)
 
 
 def test_without_a_warm_up_the_main_curve_has_all_epochs():
-    schedule = build_schedule(load_cfg("siamfc_alex"))
-    assert (schedule(0), schedule(49)) == (pytest.approx(1e-2), pytest.approx(1e-5))
+    schedule = build_schedule(load_cfg("siamrpn_alex_upchannel_1gpu"))
+    assert (schedule(0), schedule(49)) == (pytest.approx(1e-2), pytest.approx(1e-6))
 
 
 @pytest.mark.parametrize("epoch", [-1, 20.5, 21])
