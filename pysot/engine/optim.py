@@ -97,6 +97,11 @@ def plan_training(
         ConfigError: The backbone has none of the layers, or nothing is left to train.
     """
     modules = {name: module for name in PARTS if (module := getattr(network, name)) is not None}
+    if network.mask_head is not None and network.refine_head is not None:
+        # The refinement starts from the correlation. The mask head's own masks have no loss then, and parameters
+        # without a gradient would make several processes wait for each other.
+        del modules["mask_head"]
+        modules |= {f"mask_head.{name}": getattr(network.mask_head, name) for name in ("conv_kernel", "conv_search")}
     layers, notes = _find_layers(modules.pop("backbone"), train_layers)
     parts = [Part(f"backbone.{name}", layer, layers_share, train_epoch) for name, layer in layers.items()]
     parts += [Part(name, module, 1.0, 0) for name, module in modules.items()]

@@ -46,6 +46,10 @@ class Refine(nn.Module):
         self.post0 = nn.Conv2d(32, 16, 3, padding=1)
         self.post1 = nn.Conv2d(16, 4, 3, padding=1)
         self.post2 = nn.Conv2d(4, 1, 3, padding=1)
+        # Nothing here normalises. Three times PyTorch's variance, as in the source's training code, keeps the scale.
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_uniform_(module.weight, a=1)
 
     def forward(self, correlation: Tensor, features: Sequence[Tensor], cells: Tensor) -> Tensor:
         """Return the refined masks of single cells.
