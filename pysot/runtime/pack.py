@@ -1,7 +1,7 @@
 """Convolutions whose weights lie ready in oneDNN's own memory layout.
 
-PyTorch's CPU convolution brings the weights into that layout anew at every call; for a batch of one this costs a tracker
-up to half of the network's time. Here it is done once. The arithmetic is oneDNN's as before.
+PyTorch's CPU convolution brings the weights into that layout anew at every call; for a batch of one this costs up to
+half of a network's time. Here it is done once. The arithmetic is oneDNN's as before.
 """
 
 from __future__ import annotations
