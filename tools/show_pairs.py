@@ -7,7 +7,8 @@
 
 Every pair is drawn three times: the template, the search crop, and the labels. The target's box is green, or red where
 template and search crop show different targets; a mask is yellow. Green dots and thin boxes are anchors that should
-say "target", red dots are cells where one should say "not the target". With --each, a pair is drawn once for every
+say "target" (dots alone are cells of a head without anchors), red dots are cells where one should say "not the
+target". With --each, a pair is drawn once for every
 kind of augmentation, by itself and at full strength.
 """
 
@@ -24,7 +25,7 @@ from yacs.config import CfgNode
 if not __package__:  # run as a file: the packages lie beside tools/, installed or not
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pysot.config import add_config_arguments, cfg_from_args
+from pysot.config import add_config_arguments, cfg_from_args, predicts_points
 from pysot.datasets import PairDataset, PairKey, build_device_augment, build_pair_dataset
 from pysot.datasets.contact_sheet import contact_sheet
 from pysot.datasets.samples import Batch
@@ -73,7 +74,7 @@ def draw(args: argparse.Namespace, cfg: CfgNode, pairs: int, title: str = "") ->
     if cfg.DATASET.DEVICE_AUGMENT:
         batch = build_device_augment(cfg)(batch)
     anchors_wh = None
-    if cfg.RPN.TYPE != "SiamFCHead":
+    if cfg.RPN.TYPE != "SiamFCHead" and not predicts_points(cfg):
         anchors_wh = base_anchors_wh(cfg.ANCHOR.STRIDE, cfg.ANCHOR.RATIOS, cfg.ANCHOR.SCALES)
     columns = 1 if title else args.columns
     sheet = contact_sheet(batch, cfg.ANCHOR.STRIDE, anchors_wh, columns=columns, order=cfg.INPUT.COLOR, title=title)

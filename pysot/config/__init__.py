@@ -3,6 +3,7 @@
 from pysot.config.check import check_cfg
 from pysot.config.cli import add_config_arguments, cfg_from_args
 from pysot.config.defaults import get_cfg
+from pysot.config.head import predicts_points
 from pysot.config.load import ConfigWarning, experiment_names, experiments_dir, find_config, load_cfg
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "find_config",
     "get_cfg",
     "load_cfg",
+    "predicts_points",
 ]

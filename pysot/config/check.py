@@ -10,6 +10,7 @@ from typing import Any
 
 from yacs.config import CfgNode
 
+from pysot.config.head import predicts_points
 from pysot.utils import ConfigError
 
 Faults = Iterator[str]
@@ -32,7 +33,8 @@ RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         lambda value: value >= 0,
         "TRAIN.BASE_SIZE TRAIN.START_EPOCH TRAIN.NUM_WORKERS TRAIN.WEIGHT_DECAY TRAIN.CLS_WEIGHT TRAIN.LOC_WEIGHT "
         "TRAIN.LOG_IMAGES "
-        "TRAIN.MASK_WEIGHT TRAIN.SEED TRAIN.GRAD_CLIP TRAIN.LABEL_RADIUS TRAIN.LR_WARMUP.EPOCH DATASET.TEMPLATE.SHIFT "
+        "TRAIN.MASK_WEIGHT TRAIN.QUALITY_WEIGHT "
+        "TRAIN.SEED TRAIN.GRAD_CLIP TRAIN.LABEL_RADIUS TRAIN.LR_WARMUP.EPOCH DATASET.TEMPLATE.SHIFT "
         "DATASET.SEARCH.SHIFT DATASET.TEMPLATE.ASPECT "
         "DATASET.SEARCH.ASPECT DATASET.MAX_FAULTY BACKBONE.LAYERS_LR "
         "BACKBONE.TRAIN_EPOCH TRACK.PENALTY_K TRACK.BASE_SIZE TRACK.CONTEXT_AMOUNT TRACK.DISTRACTOR.ALPHA_HAT "
@@ -57,9 +59,10 @@ RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     (
         "above 0 and at most 1",
         lambda value: 0 < value <= 1,
-        "TRACK.LR TRACK.SIAMFC.SCALE_LR TRACK.SIAMFC.SCALE_PENALTY",
+        "TRACK.LR TRACK.SIAMFC.SCALE_LR TRACK.SIAMFC.SCALE_PENALTY TRAIN.POINT_INNER",
     ),
     ("above 0 and below 1", lambda value: 0 < value < 1, "TRACK.DISTRACTOR.ETA"),
+    ("at least 1", lambda value: value >= 1, "TRAIN.POINT_OUTER"),
     ("above 1", lambda value: value > 1, "TRACK.SIAMFC.SCALE_STEP"),
     ("odd", lambda value: value % 2 == 1, "TRACK.SIAMFC.SCALE_NUM"),
     ("BGR or RGB", lambda value: value in ("BGR", "RGB"), "INPUT.COLOR"),
@@ -148,6 +151,12 @@ def check_anchors(cfg: CfgNode) -> Faults:
         yield f"ANCHOR gives {count} anchors, RPN.KWARGS.anchor_num says {anchor_num}"
 
 
+def check_points(cfg: CfgNode) -> Faults:
+    """Yield a box loss that a head without anchors does not have."""
+    if predicts_points(cfg) and cfg.TRAIN.LOC_LOSS not in ("iou", "giou"):
+        yield f"TRAIN.LOC_LOSS {cfg.TRAIN.LOC_LOSS} is of offsets from anchors: expected iou or giou with PointHead"
+
+
 def check_score_map(cfg: CfgNode) -> Faults:
     """Yield training labels of another size than the score map."""
     train, stride = cfg.TRAIN, cfg.ANCHOR.STRIDE
@@ -218,7 +227,7 @@ def check_levels(cfg: CfgNode) -> Faults:
         levels, name = len(used), f"BACKBONE.KWARGS.used_layers {used}"
     else:
         return
-    if levels > 1 and cfg.RPN.TYPE in ("DepthwiseRPN", "UPChannelRPN", "SiamFCHead"):
+    if levels > 1 and cfg.RPN.TYPE in ("DepthwiseRPN", "UPChannelRPN", "SiamFCHead", "PointHead"):
         yield f"{name} gives {levels} levels, RPN.TYPE {cfg.RPN.TYPE} reads one: use MultiRPN or one layer"
     if levels == 1 and cfg.RPN.TYPE == "MultiRPN":
         yield f"{name} gives 1 level, RPN.TYPE MultiRPN reads several: use DepthwiseRPN"
@@ -271,6 +280,7 @@ CHECKS: tuple[Callable[[CfgNode], Faults], ...] = (
     check_order,
     check_epochs,
     check_anchors,
+    check_points,
     check_score_map,
     check_search_sizes,
     check_tracker,

@@ -11,6 +11,7 @@ PYSOT = "PySOT"  # key and default of STVIR/pysot at d04028f
 SIAMFC = "SiamFC"  # huanglianghua/siamfc-pytorch, siamfc/siamfc.py
 SIAMMASK = "SiamMask"  # arXiv:1812.05050 and foolwood/SiamMask
 DASIAMRPN = "DaSiamRPN"  # arXiv:1808.06048 and foolwood/DaSiamRPN
+SIAMBAN = "SiamBAN"  # arXiv:2003.06761
 OURS = "this project"
 
 CROP_NAMES = "{video}/{frame:06d}.{track}.x.jpg"  # how PySOT's cropping scripts name their files
@@ -52,6 +53,8 @@ KEYS: tuple[Key, ...] = (
     Key("TRAIN.TOTAL_NUM", 64, "anchors", "positives and negatives taken from a pair, together"),
     Key("TRAIN.FILL_NEGATIVES", False, "", "fill up to TOTAL_NUM with negatives where positives are few", SIAMMASK),
     Key("TRAIN.LABEL_RADIUS", 16, "px", "SiamFCHead: cells within this distance of the target are positive", SIAMFC),
+    Key("TRAIN.POINT_INNER", 0.5, "", "PointHead: cells within this share of the box's ellipse are positive", SIAMBAN),
+    Key("TRAIN.POINT_OUTER", 1.0, "", "PointHead: cells beyond this share of it are negative, others ignored", SIAMBAN),
     # Training: geometry
     Key("TRAIN.EXEMPLAR_SIZE", 127, "px", "side of the template crop"),
     Key("TRAIN.SEARCH_SIZE", 255, "px", "side of the search crop"),
@@ -77,7 +80,8 @@ KEYS: tuple[Key, ...] = (
     Key("TRAIN.CLS_WEIGHT", 1.0, "", "weight of the classification loss"),
     Key("TRAIN.LOC_WEIGHT", 1.2, "", "weight of the box regression loss"),
     Key("TRAIN.MASK_WEIGHT", 1.0, "", "weight of the mask loss; the SiamMask recipe uses 36"),
-    Key("TRAIN.LOC_LOSS", "l1", "", "box regression loss: l1, smooth_l1, iou or giou", OURS),
+    Key("TRAIN.QUALITY_WEIGHT", 1.0, "", "PointHead: weight of the loss of the predicted overlap", OURS),
+    Key("TRAIN.LOC_LOSS", "l1", "", "box regression loss: l1, smooth_l1, iou or giou; PointHead: iou or giou", OURS),
     Key("TRAIN.LABEL_SMOOTHING", 0.0, "", "share of the labels' certainty that is given to the other class", OURS),
     Key(
         "TRAIN.MASK_CELLS",
@@ -282,9 +286,12 @@ OPTIONAL: tuple[Optional, ...] = (
     Optional("ADJUST.KWARGS.center_size", ("int",), "cells that are left of the template's feature map"),
     Optional("RPN.KWARGS.anchor_num", ("int",), "anchors per cell; derived when absent"),
     Optional("RPN.KWARGS.in_channels", ("int", "ints"), "channels per level; derived when absent"),
-    Optional("RPN.KWARGS.out_channels", ("int",), "DepthwiseRPN: channels of the correlation"),
+    Optional("RPN.KWARGS.out_channels", ("int",), "DepthwiseRPN, PointHead: channels of the correlation"),
     Optional("RPN.KWARGS.feature_in", ("int",), "UPChannelRPN: channels it reads; derived when absent"),
     Optional("RPN.KWARGS.weighted", ("bool",), "MultiRPN: learned weights of the levels, not their mean"),
+    Optional("RPN.KWARGS.branch", ("str",), "MultiRPN: head of each level, DepthwiseRPN"),
+    Optional("RPN.KWARGS.tower", ("int",), "PointHead: convolutions after each correlation, 2"),
+    Optional("RPN.KWARGS.quality", ("bool",), "PointHead: predict each box's overlap as well, true"),
     Optional("RPN.KWARGS.out_scale", ("float",), "SiamFCHead: factor on the response, 0.001"),
     Optional("MASK.KWARGS.in_channels", ("int",), "channels it reads; derived when absent"),
     Optional("MASK.KWARGS.hidden", ("int",), "channels of the correlation"),

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from yacs.config import CfgNode
 
+from pysot.config import predicts_points
 from pysot.datasets.augment import CROP_TEMPLATE, Augment
 from pysot.datasets.device import DeviceAugment, RawPairDataset
 from pysot.datasets.loading import PairLoader
 from pysot.datasets.pairs import NegativeShares, PairSampler
 from pysot.datasets.samples import Crop, PairDataset, TargetMaker
 from pysot.datasets.sources import open_source
-from pysot.datasets.targets import AnchorTargets, PairTargets, ScoreTargets
+from pysot.datasets.targets import AnchorTargets, PairTargets, PointTargets, ScoreTargets
 from pysot.geometry import anchor_grid, base_anchors_wh
 
 
@@ -83,19 +84,23 @@ def build_targets(cfg: CfgNode) -> TargetMaker:
     train, anchor = cfg.TRAIN, cfg.ANCHOR
     if cfg.RPN.TYPE == "SiamFCHead":
         return ScoreTargets(train.OUTPUT_SIZE, train.SEARCH_SIZE, anchor.STRIDE, train.LABEL_RADIUS)
-    sizes_wh = base_anchors_wh(anchor.STRIDE, anchor.RATIOS, anchor.SCALES)
-    anchors = AnchorTargets(
-        anchor_grid(sizes_wh, anchor.STRIDE, train.OUTPUT_SIZE),
-        train.SEARCH_SIZE,
-        anchor.STRIDE,
-        threshold_high=train.THR_HIGH,
-        threshold_low=train.THR_LOW,
-        most_positives=train.POS_NUM,
-        total=train.TOTAL_NUM,
-        unrelated_negatives=train.NEG_NUM,
-        fill_negatives=train.FILL_NEGATIVES,
-    )
-    return PairTargets(anchors) if cfg.MASK.MASK else anchors
+    numbers = {
+        "most_positives": train.POS_NUM,
+        "total": train.TOTAL_NUM,
+        "unrelated_negatives": train.NEG_NUM,
+        "fill_negatives": train.FILL_NEGATIVES,
+    }
+    boxes: AnchorTargets | PointTargets
+    if predicts_points(cfg):
+        ellipses = {"inner": train.POINT_INNER, "outer": train.POINT_OUTER}
+        boxes = PointTargets(train.OUTPUT_SIZE, train.SEARCH_SIZE, anchor.STRIDE, **ellipses, **numbers)
+    else:
+        grid = anchor_grid(
+            base_anchors_wh(anchor.STRIDE, anchor.RATIOS, anchor.SCALES), anchor.STRIDE, train.OUTPUT_SIZE
+        )
+        thresholds = {"threshold_high": train.THR_HIGH, "threshold_low": train.THR_LOW}
+        boxes = AnchorTargets(grid, train.SEARCH_SIZE, anchor.STRIDE, **thresholds, **numbers)
+    return PairTargets(boxes) if cfg.MASK.MASK else boxes
 
 
 def _crops(cfg: CfgNode) -> tuple[Crop, Crop]:

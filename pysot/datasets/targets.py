@@ -6,7 +6,8 @@ is pixel ``search_size // 2``. All random choices come from the generator that i
 A pair's targets are a dictionary of arrays, which a data loader can stack as it is:
 
 * ``cls``: (K, S, S) int8: 1 the target, 0 not the target, -1 not asked; K = 1 for SiamFC.
-* ``loc``: (4, K, S, S) float32: offsets from each positive anchor to the target, 0 elsewhere; not for SiamFC.
+* ``loc``: (4, K, S, S) float32: offsets from each positive anchor to the target, or distances of the target's left,
+  top, right and bottom side from each positive point in strides; 0 elsewhere; not for SiamFC.
 * ``loc_weight``: (K, S, S) float32: one over the number of positives where positive, 0 elsewhere; not for SiamFC.
 * ``mask``: (H, H) int8, the size of the search crop: 1 the target, -1 not, 0 unknown; only for networks with masks.
 * ``has_mask``: () bool: the pair has one.
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pysot.geometry import AnchorGrid, cxcywh_to_xywh, xywh_to_cxcywh, xywh_to_xyxy, xyxy_to_xywh
+from pysot.geometry import AnchorGrid, cxcywh_to_xywh, point_grid, xywh_to_cxcywh, xywh_to_xyxy, xyxy_to_xywh
 
 Targets = dict[str, NDArray[np.generic]]
 
@@ -90,7 +91,8 @@ class AnchorTargets:
         loc = np.zeros((4, cls.size), dtype=np.float32)
         loc_weight = np.zeros(cls.size, dtype=np.float32)
         if negative:
-            cls.flat[_choose(self._near(box_cxcywh), self.unrelated_negatives, rng)] = 0
+            near = _near(self._shape, box_cxcywh, self.stride)
+            cls.flat[_choose(near, self.unrelated_negatives, rng)] = 0
         else:
             overlaps = self._overlaps(box_cxcywh).ravel()
             positives = _choose(np.flatnonzero(overlaps > self.threshold_high), self.most_positives, rng)
@@ -120,12 +122,86 @@ class AnchorTargets:
         overlaps: NDArray[np.float64] = intersections / (self._areas + np.prod(box_cxcywh[2:]) - intersections)
         return overlaps
 
-    def _near(self, box_cxcywh: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Return the flat indices of all anchors of the 7 x 7 cells around a box's centre, as far as they exist."""
-        column, row = self.size // 2 + np.rint(box_cxcywh[:2] / self.stride).astype(int)
-        near = np.zeros(self._shape, dtype=bool)
-        near[:, max(0, row - _REACH) : row + _REACH + 1, max(0, column - _REACH) : column + _REACH + 1] = True
-        return np.flatnonzero(near)
+
+class PointTargets:
+    """Labels the cells of a score map by where they lie in the target's box.
+
+    A cell within the inner ellipse is positive, one outside of the outer ellipse negative, those between are not asked.
+    The cell nearest to the target's centre is positive in any case, however small or narrow the target is.
+
+    Args:
+        size: Cells per side.
+        search_size: Side of the search crop, network pixels.
+        stride: Network pixels per cell.
+        inner: Half axes of the inner ellipse, as a share of the box's half sides.
+        outer: The same of the outer ellipse.
+        most_positives: Positives taken from a pair, at most.
+        total: Positives and negatives of a pair together, at most.
+        unrelated_negatives: Negatives taken from a pair of different targets.
+        fill_negatives: As for `AnchorTargets`.
+
+    Source: SiamBAN (arXiv:2003.06761), section 3.3, whose ellipses have a half and a quarter of the box's sides as half
+    axes; numbers of samples as for anchors.
+
+    Example:
+        >>> targets = PointTargets(size=25, search_size=255, stride=8)
+        >>> labels = targets([95, 95, 159, 159], np.random.default_rng(0))
+        >>> labels["cls"][0, 12, 8:18].tolist(), labels["loc"][:, 0, 12, 13].tolist()
+        ([-1, -1, 1, 1, 1, 1, 1, -1, -1, 0], [5.0, 4.0, 3.0, 4.0])
+    """
+
+    def __init__(
+        self,
+        size: int,
+        search_size: int,
+        stride: int,
+        *,
+        inner: float = 0.5,
+        outer: float = 1.0,
+        most_positives: int = 16,
+        total: int = 64,
+        unrelated_negatives: int = 16,
+        fill_negatives: bool = False,
+    ) -> None:
+        self.search_size, self.stride, self.size = search_size, stride, size
+        self.inner, self.outer = inner, outer
+        self.most_positives, self.total = most_positives, total
+        self.unrelated_negatives, self.fill_negatives = unrelated_negatives, fill_negatives
+        self._points_xy = point_grid(stride, size).astype(np.float64)
+        self._shape = (1, size, size)
+
+    def __call__(self, box_xyxy: ArrayLike, rng: np.random.Generator, *, negative: bool = False) -> Targets:
+        """Return ``cls``, ``loc`` and ``loc_weight``; arguments as for `AnchorTargets`."""
+        box_cxcywh = _relative_cxcywh(box_xyxy, self.search_size)
+        cls = np.full(self._shape, -1, dtype=np.int8)
+        loc = np.zeros((4, cls.size), dtype=np.float32)
+        loc_weight = np.zeros(cls.size, dtype=np.float32)
+        if negative:
+            near = _near(self._shape, box_cxcywh, self.stride)
+            cls.flat[_choose(near, self.unrelated_negatives, rng)] = 0
+        else:
+            inside, outside = self._ellipses(box_cxcywh)
+            positives = _choose(inside, self.most_positives, rng)
+            kept = len(positives) if self.fill_negatives else self.most_positives
+            cls.flat[_choose(outside, self.total - kept, rng)] = 0
+            cls.flat[positives] = 1
+            from_center = self._points_xy[positives] - box_cxcywh[:2]
+            half_sides = box_cxcywh[2:] / 2
+            loc[:2, positives] = (half_sides + from_center).T / self.stride
+            loc[2:, positives] = (half_sides - from_center).T / self.stride
+            loc_weight[positives] = 1 / max(len(positives), 1)
+        return {
+            "cls": cls,
+            "loc": loc.reshape(4, *self._shape),
+            "loc_weight": loc_weight.reshape(self._shape),
+        }
+
+    def _ellipses(self, box_cxcywh: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the flat indices of the cells inside of the inner ellipse and of those outside of the outer one."""
+        from_center = self._points_xy - box_cxcywh[:2]
+        radii = np.linalg.norm(from_center / (box_cxcywh[2:] / 2), axis=1)
+        nearest = np.abs(from_center).max(axis=1) <= self.stride / 2
+        return np.flatnonzero((radii <= self.inner) | nearest), np.flatnonzero((radii > self.outer) & ~nearest)
 
 
 @dataclass(frozen=True)
@@ -169,13 +245,13 @@ class ScoreTargets:
 
 @dataclass(frozen=True)
 class PairTargets:
-    """The targets of a pair for a network with masks: labels of anchors, and the mask.
+    """The targets of a pair for a network with masks: labels of anchors or points, and the mask.
 
     Attributes:
-        anchors: Labels the anchors.
+        boxes: Labels them.
     """
 
-    anchors: AnchorTargets
+    boxes: AnchorTargets | PointTargets
 
     def __call__(
         self,
@@ -193,8 +269,8 @@ class PairTargets:
             negative: The template shows another target: the mask is not the one to draw.
             mask: (H, H) bool, the search crop's target, or None where the source has no masks.
         """
-        targets = self.anchors(box_xyxy, rng, negative=negative)
-        return targets | mask_targets(None if negative else mask, self.anchors.search_size)
+        targets = self.boxes(box_xyxy, rng, negative=negative)
+        return targets | mask_targets(None if negative else mask, self.boxes.search_size)
 
 
 def mask_targets(mask: NDArray[np.bool_] | None, search_size: int) -> Targets:
@@ -226,6 +302,14 @@ def _relative_cxcywh(box_xyxy: ArrayLike, search_size: int) -> NDArray[np.float6
     box = xywh_to_cxcywh(xyxy_to_xywh(box_xyxy))
     box[:2] -= search_size // 2
     return box
+
+
+def _near(shape: tuple[int, int, int], box_cxcywh: NDArray[np.float64], stride: int) -> NDArray[np.intp]:
+    """Return the flat indices, in (K, S, S), of the 7 x 7 cells around a box's centre, as far as they exist."""
+    column, row = shape[-1] // 2 + np.rint(box_cxcywh[:2] / stride).astype(int)
+    near = np.zeros(shape, dtype=bool)
+    near[:, max(0, row - _REACH) : row + _REACH + 1, max(0, column - _REACH) : column + _REACH + 1] = True
+    return np.flatnonzero(near)
 
 
 def _choose(candidates: NDArray[np.intp], most: int, rng: np.random.Generator) -> NDArray[np.intp]:

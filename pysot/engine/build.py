@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from pysot.config import predicts_points
 from pysot.datasets.build import build_device_augment, build_pair_loader
 from pysot.engine.checkpoint import load_checkpoint
 from pysot.engine.distributed import Group
@@ -56,7 +57,16 @@ def build_criterion(cfg: CfgNode) -> Criterion:
     if cfg.MASK.MASK:
         padding = cfg.ANCHOR.STRIDE * train.BASE_SIZE // 2
         mask = MaskTerm(cfg.ANCHOR.STRIDE, padding, train.EXEMPLAR_SIZE, train.MASK_CELLS == "inside")
-    return Criterion(train.CLS_WEIGHT, train.LOC_WEIGHT, train.MASK_WEIGHT, train.LOC_LOSS, train.LABEL_SMOOTHING, mask)
+    return Criterion(
+        train.CLS_WEIGHT,
+        train.LOC_WEIGHT,
+        train.MASK_WEIGHT,
+        train.LOC_LOSS,
+        train.LABEL_SMOOTHING,
+        mask,
+        points=predicts_points(cfg),
+        quality_weight=train.QUALITY_WEIGHT,
+    )
 
 
 def build_plan(cfg: CfgNode, network: SiameseNet) -> TrainingPlan:

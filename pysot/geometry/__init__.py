@@ -12,7 +12,7 @@ Coordinate conventions, for the whole project:
 * Score maps are indexed (row, column) = (y, x); the channel of an anchor map holds the anchor.
 """
 
-from pysot.geometry.anchors import AnchorGrid, anchor_grid, base_anchors_wh, cosine_window, score_size
+from pysot.geometry.anchors import AnchorGrid, anchor_grid, base_anchors_wh, cosine_window, point_grid, score_size
 from pysot.geometry.boxes import (
     bounding_box_of_polygon,
     box_center,
@@ -45,6 +45,7 @@ __all__ = [
     "iou_xywh",
     "non_maximum_suppression",
     "paste_back",
+    "point_grid",
     "score_size",
     "xywh_to_cxcywh",
     "xywh_to_xyxy",

@@ -66,14 +66,28 @@ def anchor_grid(sizes_wh: FloatArray, stride: int, size: int, *, exact_origin: b
         exact_origin: The first cell lies at ``-(size // 2) * stride`` (PySOT), or, if True, at
             ``-(size / 2) * stride`` (DaSiamRPN's code): half a stride apart when ``size`` is odd.
     """
-    origin = -(size / 2) * stride if exact_origin else -(size // 2) * stride
-    positions = origin + stride * np.arange(size, dtype=np.float32)
     count = len(sizes_wh)
     boxes = np.empty((count, size, size, 4), dtype=np.float32)
-    boxes[..., 0] = positions[None, None, :]
-    boxes[..., 1] = positions[None, :, None]
+    boxes[..., :2] = point_grid(stride, size, exact_origin=exact_origin).reshape(size, size, 2)
     boxes[..., 2:] = sizes_wh[:, None, None, :]
     return AnchorGrid(boxes.reshape(-1, 4), size)
+
+
+def point_grid(stride: int, size: int, *, exact_origin: bool = False) -> FloatArray:
+    """Return the (size * size, 2) positions x, y of a score map's cells, row by row, relative to the crop's centre.
+
+    Args:
+        stride: Network pixels between neighbouring cells.
+        size: Cells per side.
+        exact_origin: As for `anchor_grid`.
+
+    Example:
+        >>> point_grid(stride=8, size=3)[:4].tolist()
+        [[-8.0, -8.0], [0.0, -8.0], [8.0, -8.0], [-8.0, 0.0]]
+    """
+    origin = -(size / 2) * stride if exact_origin else -(size // 2) * stride
+    positions = origin + stride * np.arange(size, dtype=np.float32)
+    return np.stack(np.meshgrid(positions, positions), axis=-1).reshape(-1, 2)
 
 
 def cosine_window(size: int, anchors: int = 1) -> NDArray[np.float64]:

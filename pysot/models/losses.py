@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +23,8 @@ from pysot.models.siamese import NetworkOutput, SiameseNet
 from pysot.utils import ConfigError, Registry
 
 BoxLoss = Callable[[Tensor, Tensor], Tensor]
+# Lower and upper corners, (B, 2, k, S, S) each.
+Corners = tuple[Tensor, Tensor]
 
 #: Losses of predicted offsets (B, 4, k, S, S) against wanted ones, per anchor: (B, k, S, S).
 BOX_LOSSES: Registry[BoxLoss] = Registry("box loss (TRAIN.LOC_LOSS)")
@@ -87,8 +90,7 @@ def box_loss(
     """
     predicted = _precise(loc).unflatten(1, (4, -1))
     losses = BOX_LOSSES[kind](predicted, wanted.to(predicted.dtype))
-    total = torch.where(weights > 0, losses * weights, torch.zeros_like(losses)).sum()
-    return total / (loc.shape[0] if pairs is None else pairs)
+    return _weighted_sum(losses, weights) / (loc.shape[0] if pairs is None else pairs)
 
 
 @BOX_LOSSES.register("l1")
@@ -113,8 +115,7 @@ def iou_loss(predicted: Tensor, wanted: Tensor) -> Tensor:
     Scaling an axis changes no ratio of areas, so the anchors need not be known: in units of the anchor, an offset dx,
     dw is a box with centre dx and side exp(dw).
     """
-    overlap, _ = _overlap(predicted, wanted)
-    return 1 - overlap
+    return _OVERLAP_LOSSES["iou"](*_overlap(_corners(predicted), _corners(wanted)))
 
 
 @BOX_LOSSES.register("giou")
@@ -123,22 +124,73 @@ def giou_loss(predicted: Tensor, wanted: Tensor) -> Tensor:
 
     Source: Rezatofighi et al. 2019, arXiv:1902.09630, algorithm 1.
     """
-    overlap, emptiness = _overlap(predicted, wanted)
-    return 1 - overlap + emptiness
+    return _OVERLAP_LOSSES["giou"](*_overlap(_corners(predicted), _corners(wanted)))
 
 
-def _overlap(predicted: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+# Losses of an overlap, and of the share of the smallest box around both that neither covers.
+_OVERLAP_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "iou": lambda overlap, emptiness: 1 - overlap,
+    "giou": lambda overlap, emptiness: 1 - overlap + emptiness,
+}
+
+
+def point_losses(
+    loc: Tensor,
+    quality: Tensor | None,
+    wanted: Tensor,
+    weights: Tensor,
+    pairs: Tensor | int | None = None,
+    kind: str = "iou",
+) -> dict[str, Tensor]:
+    """Return ``loc``, the loss of boxes around points, and, where it is predicted, that of their ``quality``.
+
+    Each is the weighted sum over the points, divided by the number of pairs. The quality of a box is its overlap with
+    the target as it is now: cross-entropy teaches it, and it teaches the box nothing.
+
+    Args:
+        loc: (B, 4, S, S) logarithms of the distances left, top, right, bottom of the sides from each cell, in strides.
+        quality: (B, 1, S, S) logits of the overlaps, or None.
+        wanted: (B, 4, 1, S, S) distances; negative where the cell lies beyond that side.
+        weights: (B, 1, S, S); those of a pair sum to one or are all zero.
+        pairs: What to divide by instead of B.
+        kind: iou or giou.
+
+    Source: UnitBox and FCOS (arXiv:1904.01355) for the overlap of distances; IoU-aware RetinaNet (arXiv:1912.05992) for
+    the loss of the quality.
+
+    Example:
+        >>> loc, wanted = torch.zeros(1, 4, 1, 1), torch.tensor([1.0, 1.0, 3.0, 1.0]).reshape(1, 4, 1, 1, 1)
+        >>> losses = point_losses(loc, torch.zeros(1, 1, 1, 1), wanted, torch.ones(1, 1, 1, 1))
+        >>> losses["loc"], losses["quality"]
+        (tensor(0.5000), tensor(0.6931))
+    """
+    distances = _precise(loc).unflatten(1, (4, -1)).clamp(-_LARGEST_LOG_SIDE, _LARGEST_LOG_SIDE).exp()
+    overlap, emptiness = _overlap(_sides(distances), _sides(wanted.to(distances.dtype)))
+    losses = {"loc": _OVERLAP_LOSSES[kind](overlap, emptiness)}
+    if quality is not None:
+        losses["quality"] = F.binary_cross_entropy_with_logits(_precise(quality), overlap.detach(), reduction="none")
+    divisor = loc.shape[0] if pairs is None else pairs
+    return {name: _weighted_sum(values, weights) / divisor for name, values in losses.items()}
+
+
+def _overlap(predicted: Corners, wanted: Corners) -> tuple[Tensor, Tensor]:
     """Return the overlap and the share of the smallest box around both that neither covers, (B, k, S, S) each."""
-    (low_p, high_p), (low_w, high_w) = _corners(predicted), _corners(wanted)
+    (low_p, high_p), (low_w, high_w) = predicted, wanted
     intersection = (torch.minimum(high_p, high_w) - torch.maximum(low_p, low_w)).clamp(min=0).prod(dim=1)
     union = (high_p - low_p).prod(dim=1) + (high_w - low_w).prod(dim=1) - intersection
     around = (torch.maximum(high_p, high_w) - torch.minimum(low_p, low_w)).prod(dim=1)
     return intersection / union, (around - union) / around
 
 
-def _corners(offsets: Tensor) -> tuple[Tensor, Tensor]:
+def _corners(offsets: Tensor) -> Corners:
+    """Return the corners of boxes around anchors, in units of the anchor."""
     centers, half_sides = offsets[:, :2], offsets[:, 2:].clamp(max=_LARGEST_LOG_SIDE).exp() / 2
     return centers - half_sides, centers + half_sides
+
+
+def _sides(distances: Tensor) -> Corners:
+    """Return the corners of boxes around points."""
+    return -distances[:, :2], distances[:, 2:]
 
 
 def mask_loss(logits: Tensor, wanted: Tensor, masks: Tensor | int | None = None) -> Tensor:
@@ -229,7 +281,7 @@ class MaskTerm:
 
 @dataclass(frozen=True)
 class Criterion:
-    """The losses of a network and their weights: SiamFC's, those of the region proposal heads, and SiamMask's.
+    """The losses of a network and their weights: SiamFC's, those of heads with anchors or points, and SiamMask's.
 
     Attributes:
         cls_weight: Of the classification loss.
@@ -238,6 +290,8 @@ class Criterion:
         box_loss: A name in `BOX_LOSSES`.
         smoothing: See `balanced_logistic_loss`.
         mask: Where masks are trained, or None for a network that has none.
+        points: Boxes are distances from points, not offsets from anchors; ``box_loss`` is iou or giou then.
+        quality_weight: Of the loss of the boxes' predicted overlap.
     """
 
     cls_weight: float = 1.0
@@ -246,6 +300,8 @@ class Criterion:
     box_loss: str = "l1"
     smoothing: float = 0.0
     mask: MaskTerm | None = None
+    points: bool = False
+    quality_weight: float = 1.0
 
     def counts(self, targets: Mapping[str, Tensor]) -> Tensor:
         """Return (4,) float32, what the losses divide by: positives, negatives, pairs, masks.
@@ -260,7 +316,7 @@ class Criterion:
     def __call__(
         self, network: SiameseNet, output: NetworkOutput, targets: Mapping[str, Tensor], counts: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Return ``total``, the weighted sum, and the losses themselves: ``cls``, and ``loc`` and ``mask`` if any.
+        """Return ``total``, the weighted sum, and the losses: ``cls``, and ``loc``, ``quality`` and ``mask`` if any.
 
         Args:
             network: Draws the masks.
@@ -282,14 +338,22 @@ class Criterion:
         losses = {"cls": balanced_logistic_loss(logits, targets["cls"], counts[:2], self.smoothing)}
         total = self.cls_weight * losses["cls"]
         if output.loc is not None:
-            wanted, weights = targets["loc"], targets["loc_weight"]
-            losses["loc"] = box_loss(output.loc, wanted, weights, counts[2], self.box_loss)
+            losses |= self._of_boxes(output, targets, counts[2])
             total = total + self.loc_weight * losses["loc"]
+            if "quality" in losses:
+                total = total + self.quality_weight * losses["quality"]
         if self.mask is not None:
             cells, wanted = self.mask.windows(targets)
             losses["mask"] = mask_loss(network.masks_at(output, cells), wanted, counts[3])
             total = total + self.mask_weight * losses["mask"]
         return {"total": total, **losses}
+
+    def _of_boxes(self, output: NetworkOutput, targets: Mapping[str, Tensor], pairs: Tensor) -> dict[str, Tensor]:
+        loc, wanted, weights = cast(Tensor, output.loc), targets["loc"], targets["loc_weight"]
+        if self.points:
+            quality = output.quality[0] if output.quality else None
+            return point_losses(loc, quality, wanted, weights, pairs, self.box_loss)
+        return {"loc": box_loss(loc, wanted, weights, pairs, self.box_loss)}
 
 
 class TrainingNetwork(nn.Module):
@@ -324,6 +388,11 @@ def _mean(losses: Tensor, chosen: Tensor, count: Tensor) -> Tensor:
     """Return the sum of the chosen losses by ``count``, without waiting for the device; zero if there are none."""
     total = torch.where(chosen, losses, torch.zeros_like(losses)).sum()
     return total / torch.where(count > 0, count, torch.ones_like(count))
+
+
+def _weighted_sum(losses: Tensor, weights: Tensor) -> Tensor:
+    """Return the sum of the weighted losses; one without a weight may be anything."""
+    return torch.where(weights > 0, losses * weights, torch.zeros_like(losses)).sum()
 
 
 def _precise(values: Tensor) -> Tensor:

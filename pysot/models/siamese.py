@@ -34,10 +34,12 @@ class NetworkOutput(NamedTuple):
 
     Attributes:
         cls: (B, 2k, S, S) logits, channel = class * k + anchor, class 1 is the target; (B, 1, S, S) for SiamFC.
-        loc: (B, 4k, S, S) offsets, channel = coordinate * k + anchor, or None.
+        loc: (B, 4k, S, S) offsets from the anchors, channel = coordinate * k + anchor; or (B, 4, S, S) logarithms of
+            the distances left, top, right, bottom in strides (`PointHead`); or None.
         features: Search features of each head level, (B_x, C_i, H, W).
         mask_correlation: (B, hidden, S, S), or () without a mask head.
         early_features: Search features for the refinement, (B_x, C_i, H_i, W_i), or ().
+        quality: (B, k, S, S) logits of the boxes' overlap with the target, or () where the head has none.
     """
 
     cls: Tensor
@@ -45,6 +47,7 @@ class NetworkOutput(NamedTuple):
     features: tuple[Tensor, ...]
     mask_correlation: tuple[Tensor, ...]
     early_features: tuple[Tensor, ...]
+    quality: tuple[Tensor, ...] = ()
 
 
 class SiameseNet(nn.Module):
@@ -112,11 +115,18 @@ class SiameseNet(nn.Module):
         early, levels = self._split(self.backbone(image))
         if self.neck is not None:
             levels = self.neck(levels)
-        cls, loc = self.rpn_head(template.kernels, levels)
+        maps = self.rpn_head(template.kernels, levels)
         correlation: tuple[Tensor, ...] = ()
         if self.mask_head is not None:
             correlation = (self.mask_head.correlate(template.mask_kernel[0], levels[0]),)
-        return NetworkOutput(cls, loc, levels, correlation, early if self.refine_head is not None else ())
+        return NetworkOutput(
+            maps.cls,
+            maps.loc,
+            levels,
+            correlation,
+            early if self.refine_head is not None else (),
+            () if maps.quality is None else (maps.quality,),
+        )
 
     def masks_at(self, output: NetworkOutput, cells: Tensor) -> Tensor:
         """Return the mask logits (N, M, M) of single score-map cells, refined where the network can.

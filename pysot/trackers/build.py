@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from pysot.config import predicts_points
 from pysot.models import SiameseNet
 from pysot.runtime import Executor, Runtime, choose_device
 from pysot.trackers.base import TRACKERS, Tracker
@@ -62,6 +63,7 @@ def _siamrpn_params(cfg: CfgNode) -> SiamRPNParams:
         scales=tuple(anchor.SCALES),
         lost_score=track.LOST_SCORE,
         dasiamrpn_convention=track.CONVENTION == "dasiamrpn",
+        points=predicts_points(cfg),
     )
 
 

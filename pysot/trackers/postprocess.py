@@ -6,7 +6,7 @@ Source: SiamRPN, section 4.3 (cosine window, penalty on changes of scale and rat
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ _LARGEST_LOG_SIZE = 9.0
 
 
 class Proposals(NamedTuple):
-    """Every anchor's box and score, N = anchors * S * S per target, in flattened (anchor, row, column) order.
+    """Every box with its score, N = k * S * S per target for k boxes per cell, in flattened (k, row, column) order.
 
     Attributes:
         boxes_cxcywh: (B, 4, N) relative to the crop's centre, network pixels.
@@ -45,6 +45,40 @@ class RankingWeights:
     window_influence: Tensor | float
 
 
+class BoxCode(Protocol):
+    """What a network's box map means."""
+
+    @property
+    def per_cell(self) -> int:
+        """Boxes per cell of the score map, k."""
+
+    def decode(self, loc: Tensor) -> Tensor:
+        """Return (B, 4, N) boxes cx, cy, w, h, network pixels relative to the crop's centre, from (B, 4k, S, S)."""
+
+
+class AnchorCode(NamedTuple):
+    """Offsets from anchors (4, N), ``per_cell`` in each cell."""
+
+    anchors_cxcywh: Tensor
+    per_cell: int
+
+    def decode(self, loc: Tensor) -> Tensor:
+        """Return (B, 4, N) boxes, see `decode_boxes`."""
+        return decode_boxes(loc, self.anchors_cxcywh)
+
+
+class PointCode(NamedTuple):
+    """Distances of a box's sides from points (2, N), one in each cell, in units of ``stride`` network pixels."""
+
+    points_xy: Tensor
+    stride: int
+    per_cell: int = 1
+
+    def decode(self, loc: Tensor) -> Tensor:
+        """Return (B, 4, N) boxes, see `decode_distances`."""
+        return decode_distances(loc, self.points_xy, self.stride)
+
+
 def decode_boxes(loc: Tensor, anchors_cxcywh: Tensor) -> Tensor:
     """Return (B, 4, N) boxes cx, cy, w, h from offsets (B, 4k, S, S) and anchors (4, N).
 
@@ -52,13 +86,32 @@ def decode_boxes(loc: Tensor, anchors_cxcywh: Tensor) -> Tensor:
     """
     offsets = loc.reshape(loc.shape[0], 4, -1)
     centers = offsets[:, :2] * anchors_cxcywh[2:] + anchors_cxcywh[:2]
-    sizes = offsets[:, 2:].clamp(-_LARGEST_LOG_SIZE, _LARGEST_LOG_SIZE).exp() * anchors_cxcywh[2:]
+    sizes = _sizes(offsets[:, 2:]) * anchors_cxcywh[2:]
     return torch.cat([centers, sizes], dim=1)
 
 
-def target_probability(cls: Tensor) -> Tensor:
-    """Return (B, N) target probabilities from logits (B, 2k, S, S), class outer, anchor inner."""
-    return cls.reshape(cls.shape[0], 2, -1).softmax(dim=1)[:, 1]
+def decode_distances(loc: Tensor, points_xy: Tensor, stride: int) -> Tensor:
+    """Return (B, 4, N) boxes cx, cy, w, h from log distances (B, 4, S, S) of their sides from points (2, N).
+
+    With l, t, r, b = exp(loc) * stride: cx = x + (r - l) / 2, w = l + r, likewise for y and h.
+    """
+    low, high = (_sizes(loc.reshape(loc.shape[0], 4, -1)) * stride).split(2, dim=1)
+    return torch.cat([points_xy + (high - low) / 2, low + high], dim=1)
+
+
+def _sizes(logarithms: Tensor) -> Tensor:
+    return logarithms.clamp(-_LARGEST_LOG_SIZE, _LARGEST_LOG_SIZE).exp()
+
+
+def target_probability(cls: Tensor, quality: Tensor | None = None) -> Tensor:
+    """Return (B, N) target probabilities from logits (B, 2k, S, S), class outer, anchor inner.
+
+    Args:
+        cls: The logits.
+        quality: (B, k, S, S) logits of the boxes' overlap with the target, a factor on the probability.
+    """
+    score = cls.reshape(cls.shape[0], 2, -1).softmax(dim=1)[:, 1]
+    return score if quality is None else score * quality.flatten(1).sigmoid()
 
 
 def change_penalty(sizes_wh: Tensor, target_wh: Tensor, penalty_k: float) -> Tensor:
@@ -78,20 +131,17 @@ def change_penalty(sizes_wh: Tensor, target_wh: Tensor, penalty_k: float) -> Ten
 
 
 def rank_proposals(
-    cls: Tensor, loc: Tensor, anchors_cxcywh: Tensor, window: Tensor, target_wh: Tensor, weights: RankingWeights
+    boxes: Tensor, score: Tensor, window: Tensor, target_wh: Tensor, weights: RankingWeights
 ) -> Proposals:
     """Return all proposals with their rank.
 
     Args:
-        cls: (B, 2k, S, S) logits.
-        loc: (B, 4k, S, S) offsets.
-        anchors_cxcywh: (4, N).
+        boxes: (B, 4, N) cx, cy, w, h, from `BoxCode.decode`.
+        score: (B, N) from `target_probability`.
         window: (N,) float64 cosine window.
         target_wh: (B, 2) the target's last size in network pixels.
         weights: Penalty and window.
     """
-    boxes = decode_boxes(loc, anchors_cxcywh)
-    score = target_probability(cls)
     penalty = change_penalty(boxes[:, 2:], target_wh, weights.penalty_k)
     influence = weights.window_influence
     # Double precision: where scores saturate at 1, the window alone decides between neighbours.

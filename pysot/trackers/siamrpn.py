@@ -22,6 +22,7 @@ from pysot.geometry import (
     context_side,
     cosine_window,
     cxcywh_to_xywh,
+    point_grid,
     score_size,
 )
 from pysot.models import NetworkOutput
@@ -36,7 +37,15 @@ from pysot.trackers.base import (
     Tracker,
     to_numpy,
 )
-from pysot.trackers.postprocess import Proposals, RankingWeights, rank_proposals
+from pysot.trackers.postprocess import (
+    AnchorCode,
+    BoxCode,
+    PointCode,
+    Proposals,
+    RankingWeights,
+    rank_proposals,
+    target_probability,
+)
 from pysot.utils import CheckpointError, ConfigError
 
 _SMALLEST_SIDE = 10.0  # a tracked box never gets narrower or lower, frame pixels
@@ -59,6 +68,7 @@ class SiamRPNParams:
         scales: Anchor scales, strides.
         lost_score: `Prediction.lost` is True below this score.
         dasiamrpn_convention: Anchor grid, crop corner and box centre of DaSiamRPN's published trackers.
+        points: The network's boxes are distances from each cell (`PointHead`), not offsets from anchors.
     """
 
     penalty_k: float
@@ -73,12 +83,13 @@ class SiamRPNParams:
     scales: tuple[float, ...]
     lost_score: float
     dasiamrpn_convention: bool = False
+    points: bool = False
 
 
 class _Grid(NamedTuple):
     """Constants of one search size, on the network's device."""
 
-    anchors_cxcywh: Tensor  # (4, N)
+    code: BoxCode
     window: Tensor  # (N,)
     cells: int  # per side
 
@@ -112,7 +123,6 @@ class SiamRPNTracker(Tracker[TargetState]):
         rounding = Rounding.DASIAMRPN if params.dasiamrpn_convention else Rounding.PYSOT
         super().__init__(executor, params.template_size, rounding)
         self.params = params
-        self._sizes_wh = base_anchors_wh(params.stride, params.ratios, params.scales)
         self._grids: dict[int, _Grid] = {}
 
     # Start
@@ -169,37 +179,43 @@ class SiamRPNTracker(Tracker[TargetState]):
         return self._finish(images, crops, output, choice, found)
 
     def grid(self, search_size: int) -> _Grid:
-        """Return anchors and window of a search size; made once."""
+        """Return box code and window of a search size; made once."""
         if search_size not in self._grids:
             params = self.params
             cells = score_size(search_size, params.template_size, params.stride, params.base_size)
-            anchors = anchor_grid(self._sizes_wh, params.stride, cells, exact_origin=params.dasiamrpn_convention)
-            window = cosine_window(cells, len(self._sizes_wh))
+            code = self._box_code(cells)
+            window = cosine_window(cells, code.per_cell)
             device = self.executor.device
             # Apple's GPUs have no double precision.
             kind = torch.float32 if device.type == "mps" else torch.float64
-            self._grids[search_size] = _Grid(
-                torch.from_numpy(anchors.boxes_cxcywh.T.copy()).to(device),
-                torch.from_numpy(window).to(device, kind),
-                cells,
-            )
+            self._grids[search_size] = _Grid(code, torch.from_numpy(window).to(device, kind), cells)
         return self._grids[search_size]
+
+    def _box_code(self, cells: int) -> BoxCode:
+        """Return what a box map of ``cells`` cells per side means."""
+        params, device = self.params, self.executor.device
+        if params.points:
+            points = point_grid(params.stride, cells, exact_origin=params.dasiamrpn_convention)
+            return PointCode(torch.from_numpy(points.T.copy()).to(device), params.stride)
+        sizes_wh = base_anchors_wh(params.stride, params.ratios, params.scales)
+        anchors = anchor_grid(sizes_wh, params.stride, cells, exact_origin=params.dasiamrpn_convention)
+        return AnchorCode(torch.from_numpy(anchors.boxes_cxcywh.T.copy()).to(device), len(sizes_wh))
 
     def _rank(self, crops: SearchCrops[TargetState], output: NetworkOutput) -> Proposals:
         grid = self.grid(crops.search_size)
         answered = (output.cls.shape[1] // 2, *output.cls.shape[2:])
-        if answered != (len(self._sizes_wh), grid.cells, grid.cells):
+        expected = (grid.code.per_cell, grid.cells, grid.cells)
+        if answered != expected:
             raise ConfigError(
                 f"the network answers search crops of {crops.search_size} with (anchors, height, width) {answered}, "
-                f"the tracker expects {(len(self._sizes_wh), grid.cells, grid.cells)}; mend ANCHOR, or TRACK.BASE_SIZE "
+                f"the tracker expects {expected}; mend ANCHOR, or TRACK.BASE_SIZE "
                 f"(8 for padded backbones with a neck, 0 for AlexNet)"
             )
         target_wh = np.stack([state.size_wh * self._scale(state) for state in crops.states])
         influence = np.array([[self._window_influence(state)] for state in crops.states])
         return rank_proposals(
-            output.cls,
-            output.loc,  # type: ignore[arg-type]  # every RPN head has one
-            grid.anchors_cxcywh,
+            grid.code.decode(output.loc),  # type: ignore[arg-type]  # every head of these trackers has one
+            target_probability(output.cls, *output.quality),
             grid.window,
             torch.as_tensor(target_wh, dtype=torch.float32, device=grid.window.device),
             RankingWeights(

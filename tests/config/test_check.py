@@ -68,6 +68,18 @@ FAULTS = [
             "ANCHOR gives 10 anchors, RPN.KWARGS.anchor_num says 5",
         ],
     ),
+    # points
+    (
+        "RPN.TYPE PointHead",
+        ["TRAIN.LOC_LOSS l1 is of offsets from anchors: expected iou or giou with PointHead"],
+    ),
+    (
+        "RPN.KWARGS.branch PointHead TRAIN.LOC_LOSS smooth_l1",
+        ["TRAIN.LOC_LOSS smooth_l1 is of offsets from anchors: expected iou or giou with PointHead"],
+    ),
+    ("RPN.TYPE PointHead TRAIN.LOC_LOSS giou", []),
+    ("TRAIN.POINT_INNER 0", ["TRAIN.POINT_INNER: expected above 0 and at most 1, got 0.0"]),
+    ("TRAIN.POINT_OUTER 0.9", ["TRAIN.POINT_OUTER: expected at least 1, got 0.9"]),
     # score maps
     ("TRAIN.BASE_SIZE 0 TRAIN.OUTPUT_SIZE 17", []),
     ("TRAIN.SEARCH_SIZE 287 TRAIN.OUTPUT_SIZE 29", []),

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pysot.datasets.targets import AnchorTargets, PairTargets, ScoreTargets, mask_targets
+from pysot.datasets.targets import AnchorTargets, PairTargets, PointTargets, ScoreTargets, mask_targets
 from pysot.geometry import anchor_grid, base_anchors_wh, cxcywh_to_xywh, iou_xywh
 
 RATIOS = [0.33, 0.5, 1, 2, 3]
@@ -166,6 +166,71 @@ def test_types_are_small_and_as_documented():
         "cls": (np.int8, (5, 25, 25)),
         "loc": (np.float32, (4, 5, 25, 25)),
         "loc_weight": (np.float32, (5, 25, 25)),
+        "mask": (np.int8, (255, 255)),
+        "has_mask": (np.bool_, ()),
+    }
+
+
+@pytest.mark.parametrize(("size", "search_size"), [(25, 255), (17, 191), (11, 143)])
+def test_points_are_labelled_by_the_definition(size, search_size):
+    targets = PointTargets(size, search_size, 8, inner=0.6, outer=1.1, most_positives=10**4, total=2 * 10**4)
+    for box in random_boxes(20, seed=size):
+        got = targets(box, rng())
+        center_x, center_y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        cls = np.full((size, size), -1)
+        for row in range(size):
+            for column in range(size):
+                x, y = (search_size // 2 + (index - size // 2) * 8 for index in (column, row))
+                radius = math.hypot((x - center_x) / (box[2] - box[0]) * 2, (y - center_y) / (box[3] - box[1]) * 2)
+                nearest = abs(x - center_x) <= 4 and abs(y - center_y) <= 4
+                cls[row, column] = 1 if radius <= 0.6 or nearest else 0 if radius > 1.1 else -1
+                if cls[row, column] == 1:
+                    distances = [x - box[0], y - box[1], box[2] - x, box[3] - y]
+                    np.testing.assert_allclose(got["loc"][:, 0, row, column] * 8, distances, atol=1e-4)
+        np.testing.assert_array_equal(got["cls"][0], cls)
+        np.testing.assert_array_equal(got["loc_weight"][0] > 0, cls == 1)
+        assert not got["loc"][:, 0, cls != 1].any()
+
+
+def test_points_of_a_square_in_the_centre_by_hand():
+    # Half a side is 4 cells: within 2 cells lie 1 + 3 + 5 + 3 + 1, beyond 4 cells all but 49 (|x|² + |y|² <= 16).
+    labels = PointTargets(25, 255, 8)(box_of(127, 127, 64, 64), rng())
+    assert [int(row.sum()) for row in labels["cls"][0, 10:15] == 1] == [1, 3, 5, 3, 1]
+    assert int((labels["cls"] == 0).sum()) == 48
+    every = PointTargets(25, 255, 8, total=1000)(box_of(127, 127, 64, 64), rng())["cls"]
+    assert (int((every == 0).sum()), int((every == -1).sum())) == (625 - 49, 49 - 13)
+    filled = PointTargets(25, 255, 8, fill_negatives=True)(box_of(127, 127, 64, 64), rng())["cls"]
+    assert int((filled == 0).sum()) == 64 - 13
+    assert labels["loc_weight"].sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("wh", [(2, 2), (300, 3), (4, 200)])
+def test_every_target_in_the_map_has_a_positive_point(wh):
+    targets = PointTargets(25, 255, 8)
+    for seed in range(20):
+        labels = targets(box_of(*rng(seed).uniform(127 - 96, 127 + 96, 2), *wh), rng())
+        assert (labels["cls"] == 1).any()
+        assert np.isfinite(labels["loc"]).all()
+    assert not (targets(box_of(127 + 300, 127, *(2, 2)), rng())["cls"] == 1).any()
+
+
+def test_points_of_pairs_of_different_targets_are_negative_near_the_target():
+    targets = PointTargets(25, 255, 8)
+    labels = targets(box_of(147, 114, 50, 70), rng(), negative=True)
+    zeros = np.argwhere(labels["cls"][0] == 0)
+    assert len(zeros) == 16
+    assert set(np.unique(labels["cls"])) == {-1, 0}
+    assert (zeros.min(axis=0) >= [7, 11]).all()
+    assert (zeros.max(axis=0) <= [13, 17]).all()
+    assert not labels["loc_weight"].any()
+
+
+def test_points_go_with_masks():
+    targets = PairTargets(PointTargets(25, 255, 8))(box_of(127, 127, 64, 64), rng(), mask=np.ones((255, 255), bool))
+    assert {name: (value.dtype, value.shape) for name, value in targets.items()} == {
+        "cls": (np.int8, (1, 25, 25)),
+        "loc": (np.float32, (4, 1, 25, 25)),
+        "loc_weight": (np.float32, (1, 25, 25)),
         "mask": (np.int8, (255, 255)),
         "has_mask": (np.bool_, ()),
     }

@@ -55,6 +55,18 @@ def test_a_repeated_batch_is_learnt_by_heart(data, system):
     assert done[-1].losses["total"] < 0.1 * done[0].losses["total"]
 
 
+def test_points_of_a_repeated_batch_are_learnt_by_heart(data):
+    options = ["TRAIN.EPOCH", 1, "BACKBONE.TRAIN_EPOCH", 0, "TRAIN.BASE_LR", 0.05, "TRAIN.BATCH_SIZE", 2]
+    trainer = tiny.small_trainer(data, *options, system="points")
+    trainer.loader, trainer.steps = tiny.SameBatch(trainer.loader, 150), 150
+    assert not trainer.loader.batch["negative"].all()
+    done = run(trainer)
+    assert done[-1].losses["cls"] < 0.02
+    assert done[-1].losses["loc"] < 0.08 < 0.2 < done[0].losses["loc"]
+    # The overlap itself is no more certain than its cross-entropy at best: near 1, that is near 0.
+    assert done[-1].losses["quality"] < 0.5 * done[0].losses["quality"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("system", "rate", "weight"), [("siammask", 0.05, 36)])
 def test_masks_of_a_repeated_batch_are_learnt_by_heart(data, system, rate, weight):

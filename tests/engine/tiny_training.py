@@ -36,6 +36,13 @@ SYSTEMS: dict[str, tuple[str, list[Any]]] = {
         "siamrpn_alex_dwxcorr_16gpu",
         [*_ALEXNET, "RPN.KWARGS.in_channels", 25, "RPN.KWARGS.out_channels", 8, "BACKBONE.PRETRAINED", ""],
     ),
+    "points": (
+        "siamrpn_alex_dwxcorr_16gpu",
+        [
+            *[*_ALEXNET, "RPN.TYPE", "PointHead", "RPN.KWARGS.in_channels", 25, "RPN.KWARGS.out_channels", 16],
+            *["TRAIN.LOC_LOSS", "giou", "BACKBONE.PRETRAINED", ""],
+        ],
+    ),
     "siammask": ("siammask_r50_base", _RESNET),
     "siammask-refined": ("siammask_r50_l3", [*_RESNET, "TRAIN.MASK_CELLS", "inside"]),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pysot.geometry import anchor_grid, base_anchors_wh, cosine_window, score_size
+from pysot.geometry import anchor_grid, base_anchors_wh, cosine_window, point_grid, score_size
 
 RATIOS = [0.33, 0.5, 1, 2, 3]
 
@@ -67,3 +67,12 @@ def test_cosine_window_is_repeated_for_each_anchor_and_peaks_in_the_middle(size)
     assert np.unravel_index(window[0].argmax(), (size, size)) == (size // 2, size // 2)
     assert window[0].max() == pytest.approx(1)
     assert not window[0, 0].any()
+
+
+@pytest.mark.parametrize(("size", "exact"), [(25, False), (19, True), (4, False)])
+def test_points_are_the_centres_of_the_anchors(size, exact):
+    anchors = anchor_grid(np.array([[10, 20]], dtype=np.float32), 8, size, exact_origin=exact).boxes_cxcywh
+    points = point_grid(8, size, exact_origin=exact)
+    np.testing.assert_array_equal(points, anchors[:, :2])
+    assert points.dtype == np.float32
+    assert points[size + 1].tolist() == [points[0, 0] + 8, points[0, 1] + 8]

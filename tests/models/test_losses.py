@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import pysot
-from pysot.datasets.targets import AnchorTargets, PairTargets, ScoreTargets
+from pysot.datasets.targets import AnchorTargets, PairTargets, PointTargets, ScoreTargets
 from pysot.engine.build import build_criterion
 from pysot.geometry import anchor_grid, base_anchors_wh
 from pysot.models import build_model
@@ -24,6 +24,7 @@ from pysot.models.losses import (
     box_loss,
     mask_loss,
     mask_windows,
+    point_losses,
 )
 from pysot.utils import ConfigError
 
@@ -169,6 +170,64 @@ def test_no_positive_anchor_is_zero_with_a_graph():
     assert loc.grad.eq(0).all()
 
 
+def one_point(distances, wanted, quality=None, kind="iou"):
+    shape = (1, 4, 1, 1)
+    rated = None if quality is None else torch.tensor(quality, dtype=torch.float64).reshape(1, 1, 1, 1)
+    return {
+        name: loss.item()
+        for name, loss in point_losses(
+            torch.tensor(distances, dtype=torch.float64).log().reshape(shape),
+            rated,
+            torch.tensor(wanted, dtype=torch.float64).reshape(1, 4, 1, 1, 1),
+            torch.ones(1, 1, 1, 1),
+            kind=kind,
+        ).items()
+    }
+
+
+def test_losses_of_a_box_around_a_point_by_hand():
+    # 2 x 2 and 4 x 2 around one point: 4 of 8 are common, nothing else is around both.
+    assert one_point([1, 1, 1, 1], [2, 1, 2, 1]) == {"loc": pytest.approx(0.5)}
+    assert one_point([1, 1, 1, 1], [2, 1, 2, 1], kind="giou") == {"loc": pytest.approx(0.5)}
+    # x from -1 to 1 and from 2 to 3, the same y: around both 8, of which 6 are covered.
+    assert one_point([1, 1, 1, 1], [-2, 1, 3, 1], kind="giou") == {"loc": pytest.approx(1 + 2 / 8)}
+    # The overlap is 1 / 2, the quality says 3 / 4.
+    both = one_point([1, 1, 1, 1], [2, 1, 2, 1], quality=math.log(3))
+    assert both["quality"] == pytest.approx(-0.5 * math.log(0.75) - 0.5 * math.log(0.25))
+
+
+@pytest.mark.parametrize("kind", ["iou", "giou"])
+def test_points_and_anchors_agree_on_the_overlap(kind):
+    # An anchor of one stride at the point: dx = (r - l) / 2, dw = log(l + r).
+    draw = np.random.default_rng(3)
+    for _ in range(20):
+        distances, wanted = draw.uniform(0.2, 3, (2, 4))
+        offsets = [
+            [(r - left) / 2, (b - t) / 2, math.log(left + r), math.log(t + b)] for left, t, r, b in (distances, wanted)
+        ]
+        expected = one_anchor(*offsets, kind)
+        assert one_point(distances, wanted, kind=kind)["loc"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_quality_is_right_at_the_overlap_and_teaches_the_box_nothing():
+    loc = torch.zeros(1, 4, 1, 1, dtype=torch.float64, requires_grad=True)
+    quality = torch.tensor(math.log(0.5 / 0.5), dtype=torch.float64).reshape(1, 1, 1, 1).requires_grad_()
+    wanted = torch.tensor([2.0, 1, 2, 1], dtype=torch.float64).reshape(1, 4, 1, 1, 1)
+    point_losses(loc, quality, wanted, torch.ones(1, 1, 1, 1))["quality"].backward()
+    assert quality.grad.abs().max() < 1e-12
+    assert loc.grad is None or not loc.grad.any()
+
+
+def test_no_positive_point_is_zero_with_a_graph():
+    loc = torch.tensor([math.inf, -math.inf, 1e9, -1e9]).reshape(1, 4, 1, 1).requires_grad_()
+    quality = torch.full((1, 1, 1, 1), 1e9, requires_grad=True)
+    losses = point_losses(loc, quality, torch.zeros(1, 4, 1, 1, 1), torch.zeros(1, 1, 1, 1))
+    assert [loss.item() for loss in losses.values()] == [0, 0]
+    sum(losses.values()).backward()
+    assert loc.grad.eq(0).all()
+    assert quality.grad.eq(0).all()
+
+
 # Masks
 
 
@@ -257,6 +316,17 @@ GRADIENTS = {
         )
         for kind in BOX_LOSSES
     },
+    **{
+        f"points, {kind}": lambda x, kind=kind: sum(
+            point_losses(
+                x, None, random(2, 4, 1, 4, 4, seed=3).exp(), random_labels(2, 1, 4, 4).clamp(min=0) / 3, kind=kind
+            ).values()
+        )
+        for kind in ("iou", "giou")
+    },
+    "quality": lambda x: point_losses(
+        random(2, 4, 4, 4), x[:, :1], random(2, 4, 1, 4, 4, seed=3).exp(), random_labels(2, 1, 4, 4).clamp(min=0) / 3
+    )["quality"],
 }
 
 
@@ -305,6 +375,28 @@ def test_a_region_proposal_network_s_losses_and_their_weighted_sum():
     losses = training(crops(3, 127), crops(3, 255), targets)
     assert set(losses) == {"total", "cls", "loc"}
     torch.testing.assert_close(losses["total"], losses["cls"] + 1.2 * losses["loc"])
+    losses["total"].backward()
+    assert all(parameter.grad is not None for parameter in training.parameters())
+
+
+SMALL_POINTS = (
+    "siamrpn_alex_dwxcorr_16gpu",
+    [*SMALL, "RPN.TYPE", "PointHead", "RPN.KWARGS.out_channels", 8, "TRAIN.LOC_LOSS", "giou"],
+)
+
+
+def point_targets(boxes, negative=()):
+    generator, make = np.random.default_rng(0), PointTargets(17, 255, 8)
+    return [make(box, generator, negative=i in negative) for i, box in enumerate(boxes)]
+
+
+def test_a_point_network_s_losses_and_their_weighted_sum():
+    _, training = training_network(SMALL_POINTS[0], [*SMALL_POINTS[1], "TRAIN.QUALITY_WEIGHT", 0.5])
+    targets = stack(point_targets([[90, 90, 160, 150], [80, 100, 140, 160], [90, 90, 150, 190]], negative=(1,)))
+    losses = training(crops(3, 127), crops(3, 255), targets)
+    assert set(losses) == {"total", "cls", "loc", "quality"}
+    weighted = losses["cls"] + 1.2 * losses["loc"] + 0.5 * losses["quality"]
+    torch.testing.assert_close(losses["total"], weighted)
     losses["total"].backward()
     assert all(parameter.grad is not None for parameter in training.parameters())
 
@@ -367,11 +459,12 @@ def test_counts_are_those_of_the_labels():
     assert Criterion(mask=MaskTerm(8, 0, 127, all_inside=True)).counts(targets).tolist() == [2, 15, 2, 18]
 
 
-def test_parts_of_a_batch_with_joint_counts_have_the_gradients_of_the_whole():
-    _, training = training_network(*SMALL_RPN)
+@pytest.mark.parametrize(("system", "make"), [(SMALL_RPN, rpn_targets), (SMALL_POINTS, point_targets)])
+def test_parts_of_a_batch_with_joint_counts_have_the_gradients_of_the_whole(system, make):
+    _, training = training_network(*system)
     training.eval()  # normalisation by batch statistics would tell the parts apart
     # The last part has no positive at all, the first most of them.
-    samples = rpn_targets([[90, 90, 160, 150], [80, 100, 140, 160], [90, 90, 150, 190], [100, 100, 104, 104]], (1,))
+    samples = make([[90, 90, 160, 150], [80, 100, 140, 160], [90, 90, 150, 190], [100, 100, 104, 104]], (1,))
     template, search, targets = crops(4, 127), crops(4, 255), stack(samples)
     whole = training(template, search, targets)["total"]
     expected = torch.autograd.grad(whole, list(training.parameters()))
@@ -395,3 +488,6 @@ def test_the_configuration_s_values_arrive():
         3.0, 4.0, 5.0, "giou", 0.2, MaskTerm(stride=8, padding=32, size=127, all_inside=True)
     )
     assert build_criterion(pysot.load_cfg("siamrpn_r50")) == Criterion()
+    points = ["RPN.KWARGS.branch", "PointHead", "TRAIN.LOC_LOSS", "iou", "TRAIN.QUALITY_WEIGHT", 0.5]
+    expected = Criterion(box_loss="iou", points=True, quality_weight=0.5)
+    assert build_criterion(pysot.load_cfg("siamrpn_r50", points)) == expected

@@ -109,7 +109,12 @@ def test_any_backbone_works_with_any_head(backbone, head, several):
     if head == "SiamFCHead":
         assert output.cls.shape == (2, 1, side, side)
         assert output.loc is None
+    elif head == "PointHead":
+        assert output.cls.shape == (2, 2, side, side)
+        assert output.loc.shape == (2, 4, side, side)
+        assert output.quality[0].shape == (2, 1, side, side)
     else:
+        assert output.quality == ()
         assert output.cls.shape == (2, 10, side, side)
         assert output.loc.shape == (2, 20, side, side)
 
@@ -172,11 +177,16 @@ def test_published_sizes(experiment, keys, millions):
 
 @pytest.mark.parametrize(
     "experiment",
-    ["siamfc_alex", "siamrpn_alex_upchannel", "siamrpn_r18_l234_dwxcorr", "siammask_r50_l3", "siammask_r50_base"],
+    [
+        *["siamfc_alex", "siamrpn_alex_upchannel", "siamrpn_r18_l234_dwxcorr", "siammask_r50_l3", "siammask_r50_base"],
+        "siamrpn_r18_l234_dwxcorr with points",
+    ],
 )
 def test_every_parameter_gets_a_gradient(experiment):
-    cfg = pysot.load_cfg(experiment).clone()
+    cfg = pysot.load_cfg(experiment.split(" ")[0]).clone()
     cfg.defrost()
+    if "points" in experiment:
+        cfg.RPN.KWARGS.branch, cfg.RPN.KWARGS.weighted = "PointHead", True
     if cfg.MASK.MASK:
         cfg.BACKBONE.TYPE = "resnet18"
         cfg.ADJUST.KWARGS.in_channels = [256]
@@ -186,6 +196,8 @@ def test_every_parameter_gets_a_gradient(experiment):
     total = output.cls.square().mean()
     if output.loc is not None:
         total = total + output.loc.square().mean()
+    if output.quality:
+        total = total + output.quality[0].square().mean()
     if network.mask_head is not None:
         total = total + network.masks_at(output, torch.tensor([[0, 3, 4], [1, 12, 12]])).square().mean()
         if network.refine_head is not None:  # the coarse masks are another branch

@@ -38,6 +38,7 @@ SIAMFC = "RPN.TYPE SiamFCHead TRACK.TYPE SiamFCTracker TRAIN.SEARCH_SIZE 239 TRA
         ("", 255),
         ("DATASET.DEVICE_AUGMENT True", 255),
         ("MASK.MASK True RPN.TYPE DepthwiseRPN", 255),
+        ("RPN.TYPE PointHead TRAIN.LOC_LOSS iou DATASET.DEVICE_AUGMENT True", 255),
         (f"{SIAMFC} INPUT.COLOR RGB", 239),
     ],
 )

@@ -15,6 +15,7 @@ from pysot.trackers import Tracker
 _SMALL_ALEXNET = ["BACKBONE.KWARGS.width_mult", 0.1]
 _DEPTHWISE = [*_SMALL_ALEXNET, "RPN.KWARGS.in_channels", 25, "RPN.KWARGS.out_channels", 16]
 _UP_CHANNEL = [*_SMALL_ALEXNET, "RPN.KWARGS.feature_in", 25]
+_POINTS = ["RPN.TYPE", "PointHead", "TRAIN.LOC_LOSS", "iou"]
 _MASK = [
     *["BACKBONE.TYPE", "resnet18", "ADJUST.KWARGS.in_channels", [256], "ADJUST.KWARGS.out_channels", [32]],
     *["RPN.KWARGS.in_channels", 32, "RPN.KWARGS.out_channels", 32, "MASK.KWARGS.in_channels", 32],
@@ -34,6 +35,13 @@ KINDS: dict[str, tuple[str, list[Any]]] = {
     "dasiamrpn": ("dasiamrpn_vot", _UP_CHANNEL),
     "dasiamrpn_distractor": ("dasiamrpn_distractor", _UP_CHANNEL),
     "dasiamrpn_lt": ("dasiamrpn_lt", [*_UP_CHANNEL, "TRACK.LOCAL_TO_GLOBAL.MAX_SIZE", 383]),
+    "points": ("siamrpn_alex_dwxcorr", [*_DEPTHWISE, *_POINTS]),
+    "points_unrated": ("siamrpn_alex_dwxcorr", [*_DEPTHWISE, *_POINTS, "RPN.KWARGS.quality", False]),
+    "points_long_term": (
+        "siamrpn_alex_dwxcorr",
+        [*_DEPTHWISE, *_POINTS, "TRACK.TYPE", "SiamRPNLTTracker", "TRACK.LOST_INSTANCE_SIZE", 415],
+    ),
+    "points_distractor": ("dasiamrpn_distractor", [*_SMALL_ALEXNET, *_POINTS, "RPN.KWARGS.feature_in", 25]),
     "siammask": ("siammask_r50_l3", _MASK),
     "siammask_base": ("siammask_r50_base", _MASK),
 }

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from pysot.datasets.targets import PointTargets
+from pysot.geometry import point_grid
 from pysot.trackers.postprocess import (
     RankingWeights,
     change_penalty,
     decode_boxes,
+    decode_distances,
     rank_proposals,
     target_probability,
 )
@@ -28,6 +31,38 @@ def test_decode_gives_neither_infinities_nor_sizes_of_zero(offset):
     boxes = decode_boxes(torch.full((1, 4, 1, 1), offset), torch.ones(4, 1))
     assert torch.isfinite(boxes).all()
     assert (boxes[:, 2:] > 0).all()
+
+
+def test_decode_distances_from_a_point_by_hand():
+    # Left 8, top 16, right 24, bottom 8 pixels from (16, -8): x from 8 to 40, y from -24 to 0.
+    loc = torch.tensor([1.0, 2.0, 3.0, 1.0]).log().reshape(1, 4, 1, 1)
+    boxes = decode_distances(loc, torch.tensor([[16.0], [-8.0]]), 8)
+    assert boxes[0, :, 0].tolist() == pytest.approx([24, -12, 32, 24])
+
+
+def test_distances_of_the_labels_decode_to_the_target():
+    box = [60.0, 90.0, 171.0, 143.0]
+    labels = PointTargets(25, 255, 8)(box, np.random.default_rng(0))
+    loc = torch.from_numpy(labels["loc"]).clamp(min=1e-3).log().reshape(1, 4, 25, 25)
+    boxes = decode_distances(loc, torch.from_numpy(point_grid(8, 25).T), 8)[0]
+    positive = torch.from_numpy(labels["cls"].ravel() == 1)
+    assert int(positive.sum()) == 16
+    expected = torch.tensor([(60 + 171) / 2 - 127, (90 + 143) / 2 - 127, 111, 53])
+    torch.testing.assert_close(boxes[:, positive], expected[:, None].expand(4, 16))
+
+
+@pytest.mark.parametrize("offset", [1e6, -1e6])
+def test_decode_distances_gives_neither_infinities_nor_sizes_of_zero(offset):
+    boxes = decode_distances(torch.full((1, 4, 1, 1), offset), torch.ones(2, 1), 8)
+    assert torch.isfinite(boxes).all()
+    assert (boxes[:, 2:] > 0).all()
+
+
+def test_quality_is_a_factor_on_the_probability():
+    cls = torch.zeros(1, 2, 1, 2)
+    cls[0, 1] = math.log(3)
+    quality = torch.tensor([0.0, math.log(4)]).reshape(1, 1, 1, 2)
+    assert target_probability(cls, quality)[0].tolist() == pytest.approx([0.75 * 0.5, 0.75 * 0.8])
 
 
 def test_probability_takes_the_second_class():
@@ -66,9 +101,8 @@ def test_ranking_against_a_plain_loop():
     target = np.array([[50, 60], [30, 90]], dtype=np.float32)
     influence = np.array([[0.4], [0.001]])
     got = rank_proposals(
-        torch.from_numpy(cls),
-        torch.from_numpy(loc),
-        torch.from_numpy(anchors),
+        decode_boxes(torch.from_numpy(loc), torch.from_numpy(anchors)),
+        target_probability(torch.from_numpy(cls)),
         torch.from_numpy(window),
         torch.from_numpy(target),
         RankingWeights(0.1, torch.from_numpy(influence)),

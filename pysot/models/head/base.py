@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -13,6 +13,20 @@ HEADS: Registry[type[Head]] = Registry("head (RPN.TYPE)")
 
 # What a head keeps of a template: tensors whose first dimension is the target.
 Kernels = tuple[Tensor, ...]
+
+
+class Maps(NamedTuple):
+    """A head's answer for a batch of search regions.
+
+    Attributes:
+        cls: (B, 2k or 1, S, S) logits.
+        loc: (B, 4k, S, S) boxes in the head's code, or None.
+        quality: (B, k, S, S) logits of the boxes' overlap with the target, or None.
+    """
+
+    cls: Tensor
+    loc: Tensor | None
+    quality: Tensor | None = None
 
 
 class Head(nn.Module):
@@ -25,15 +39,12 @@ class Head(nn.Module):
         """Return the kernels of template features, levels of (B, C_i, h, w)."""
         raise NotImplementedError
 
-    def forward(self, kernels: Kernels, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
-        """Return the score map and, where the head has one, the box map.
+    def forward(self, kernels: Kernels, levels: Sequence[Tensor]) -> Maps:
+        """Return the score map and, where the head has them, the maps of boxes and of their quality.
 
         Args:
             kernels: From `encode`; first dimension B_t, the number of targets.
             levels: Search features, (B_x, C_i, H, W) each. B_t and B_x may differ: see `pysot.ops.xcorr`.
-
-        Returns:
-            cls (B, 2k or 1, S, S) logits and loc (B, 4k, S, S), or None.
         """
         raise NotImplementedError
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pysot.models.head.base import HEADS, Head, Kernels, only_level
+from pysot.models.head.base import HEADS, Head, Kernels, Maps, only_level
 from pysot.ops import xcorr, xcorr_depthwise
 from pysot.utils import ConfigError
 
@@ -67,10 +67,10 @@ class DepthwiseRPN(Head):
         (template,) = levels
         return self.cls.conv_kernel(template), self.loc.conv_kernel(template)
 
-    def forward(self, kernels: Kernels, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, kernels: Kernels, levels: Sequence[Tensor]) -> Maps:
         """Return cls (B, 2k, S, S) and loc (B, 4k, S, S)."""
         (search,) = levels
-        return self.cls(kernels[0], search), self.loc(kernels[1], search)
+        return Maps(self.cls(kernels[0], search), self.loc(kernels[1], search))
 
 
 @HEADS.register("UPChannelRPN")
@@ -101,12 +101,12 @@ class UPChannelRPN(Head):
         (template,) = levels
         return self.template_cls_conv(template), self.template_loc_conv(template)
 
-    def forward(self, kernels: Kernels, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, kernels: Kernels, levels: Sequence[Tensor]) -> Maps:
         """Return cls (B, 2k, S, S) and loc (B, 4k, S, S)."""
         (search,) = levels
         cls = xcorr(self.search_cls_conv(search), kernels[0])
         loc = self.loc_adjust(xcorr(self.search_loc_conv(search), kernels[1]))
-        return cls, loc
+        return Maps(cls, loc)
 
 
 @HEADS.register("MultiRPN")
@@ -156,16 +156,19 @@ class MultiRPN(Head):
         encoded = [branch.encode([level]) for branch, level in zip(self._branches(), levels, strict=True)]
         return tuple(kernel for kernels in encoded for kernel in kernels)
 
-    def forward(self, kernels: Kernels, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
-        """Return the fused cls (B, 2k, S, S) and loc (B, 4k, S, S)."""
+    def forward(self, kernels: Kernels, levels: Sequence[Tensor]) -> Maps:
+        """Return the fused maps; the quality of boxes has the weights of the boxes."""
         share = len(kernels) // len(levels)
         maps = [
             branch(kernels[index * share : (index + 1) * share], [level])
             for index, (branch, level) in enumerate(zip(self._branches(), levels, strict=True))
         ]
-        cls = self._fuse([cls for cls, _ in maps], self.cls_weight if self.weighted else None)
-        loc = [loc for _, loc in maps if loc is not None]
-        return cls, self._fuse(loc, self.loc_weight if self.weighted else None) if loc else None
+        scores, *of_boxes = zip(*maps, strict=True)
+        loc, quality = (
+            None if parts[0] is None else self._fuse(parts, self.loc_weight if self.weighted else None)
+            for parts in of_boxes
+        )
+        return Maps(self._fuse(scores, self.cls_weight if self.weighted else None), loc, quality)
 
     @staticmethod
     def _fuse(maps: Sequence[Tensor], weight: Tensor | None) -> Tensor:

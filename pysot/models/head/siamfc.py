@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pysot.models.head.base import HEADS, Head, Kernels, only_level
+from pysot.models.head.base import HEADS, Head, Kernels, Maps, only_level
 from pysot.ops import xcorr
 
 
@@ -36,7 +36,7 @@ class SiamFCHead(Head):
         (template,) = levels
         return (template,)
 
-    def forward(self, kernels: Kernels, levels: Sequence[Tensor]) -> tuple[Tensor, None]:
+    def forward(self, kernels: Kernels, levels: Sequence[Tensor]) -> Maps:
         """Return the response (B, 1, S, S), a logit."""
         (search,) = levels
-        return xcorr(search, kernels[0]) * self.out_scale, None
+        return Maps(xcorr(search, kernels[0]) * self.out_scale, None)
