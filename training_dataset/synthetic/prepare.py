@@ -3,6 +3,10 @@
     python training_dataset/synthetic/prepare.py                       # 2000 videos of 24 frames, 40 for validation
     python training_dataset/synthetic/prepare.py --videos 200 --frames 16 --output /tmp/small
     python training_dataset/synthetic/prepare.py --photos path/to/photographs
+    python training_dataset/synthetic/prepare.py --cutouts coco.json --images images/ --photos path/to/photographs
+
+With --cutouts the scenes are photographs: objects cut out of labelled stills by their polygons move over others, and a
+camera moves over the stills. The last 5 % of each folder of images are kept for validation and evaluation.
 
 The output has crop511/ (crops around the targets, and masks), train.json and val.json with the boxes, and Synthetic/,
 whole frames of other videos for the evaluation:
@@ -19,6 +23,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
@@ -27,6 +32,7 @@ if str(ROOT) not in sys.path:
 from pysot.datasets.curation.annotations import write_annotations, write_json
 from pysot.datasets.curation.backgrounds import find_photos
 from pysot.datasets.curation.jobs import run_jobs
+from pysot.datasets.curation.synthetic.photographed import CUTOUTS_VERSION, Album
 from pysot.datasets.curation.synthetic.write import VERSION, CropWriter, Film, FrameWriter
 from pysot.utils import InputError
 from training_dataset.command import bar, new_parser, positive, run
@@ -48,6 +54,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--photos", type=Path, metavar="DIR", help="photographs to take textures from, beside drawn patterns"
     )
+    parser.add_argument("--cutouts", type=Path, metavar="JSON", help="labelled stills, COCO's format: film photographs")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="the stills (default: the folder of --cutouts)")
     return parser.parse_args(argv)
 
 
@@ -62,26 +70,36 @@ def films(args: argparse.Namespace, split: str) -> list[Film]:
     return [Film(f"{split}_{number:06d}", seed, number, frames) for number in range(count)]
 
 
+def album(args: argparse.Namespace, photos: tuple[Path, ...], split: str) -> Album | None:
+    """Return the photographs that a split's scenes are made of; None for drawn scenes."""
+    if args.cutouts is None:
+        return None
+    return Album(args.cutouts, args.images or args.cutouts.parent, photos, held_out=split != "train")
+
+
 def prepare(args: argparse.Namespace) -> int:
     """Draw everything that is not there yet."""
     if args.seed < 0:
         raise InputError(f"--seed: expected 0 or more, got {args.seed}")
     photos = find_photos(args.photos) if args.photos else ()
+    sources: dict[str, Any] = {"photos": list(map(str, photos))}
+    if args.cutouts:
+        sources |= {"cutouts": str(args.cutouts.resolve()), "cutouts_version": CUTOUTS_VERSION}
     output = args.output
     for split in ("train", "val"):
         work = films(args, split)
-        settings = {"version": VERSION, "seed": args.seed, "frames": args.frames, "photos": list(map(str, photos))}
+        settings = {"version": VERSION, "seed": args.seed, "frames": args.frames, **sources}
         with bar(len(work), split) as progress:
-            writer = CropWriter(output / "crop511", photos)
+            writer = CropWriter(output / "crop511", photos, album(args, photos, split))
             done = run_jobs(work, writer, output / f".{split}.journal", settings, args.workers, progress)
         boxes = write_annotations(output / f"{split}.json", done)
         print(f"{output / split}.json: {len(work)} videos, {boxes} boxes")
     if args.test_videos > 0:
         work = films(args, "test")
-        settings = {"version": VERSION, "seed": args.seed, "frames": args.test_frames, "photos": list(map(str, photos))}
+        settings = {"version": VERSION, "seed": args.seed, "frames": args.test_frames, **sources}
         with bar(len(work), "test") as progress:
-            writer = FrameWriter(output / "Synthetic", photos)
-            done = run_jobs(work, writer, output / ".test.journal", settings, args.workers, progress)
+            frame_writer = FrameWriter(output / "Synthetic", photos, album(args, photos, split))
+            done = run_jobs(work, frame_writer, output / ".test.journal", settings, args.workers, progress)
         write_json(output / "Synthetic" / "Synthetic.json", done)
         print(f"{output / 'Synthetic'}: {len(work)} sequences of {args.test_frames} frames")
     return 0

@@ -22,8 +22,8 @@ from pysot.datasets.curation.clips import IMAGE_SUFFIXES
 from pysot.datasets.curation.images import Uint8Image, read_image
 from pysot.utils import InputError
 
-ZOOMS = 0.9, 2.4
-"""Least and most pixels that one of a photograph takes."""
+SHOWN = 0.5, 1.3
+"""Least and most of a photograph's longer side that fills a picture's; beyond its edges it is mirrored."""
 SOFT = 0.5
 """How often an image runs into its surroundings instead of ending at an edge."""
 _WIDEST = 24.0  # of a soft edge, pixels
@@ -104,10 +104,12 @@ def surround(rng: Generator, picture: Uint8Image, inside: Uint8Image, photo: Uin
     return np.asarray(cv2.add(image, cv2.multiply(around, cv2.bitwise_not(share), scale=1 / 255)), dtype=np.uint8)
 
 
-def spread_photo(rng: Generator, photo: Uint8Image, size_wh: tuple[int, ...]) -> Uint8Image:
-    """Return a part of a photograph, or all of it mirrored at its edges, in (width, height)."""
-    zoom = math.exp(rng.uniform(*np.log(ZOOMS)))
-    x, y = rng.uniform(0, photo.shape[1]), rng.uniform(0, photo.shape[0])
+def spread_photo(
+    rng: Generator, photo: Uint8Image, size_wh: tuple[int, ...], shown: tuple[float, float] = SHOWN
+) -> Uint8Image:
+    """Return a part of a photograph, or all of it mirrored at its edges, in (width, height); ``shown``: see SHOWN."""
+    zoom = max(size_wh) / max(photo.shape[:2]) / math.exp(rng.uniform(*np.log(shown)))
+    x, y = (rng.uniform(0.3, 0.7, 2) * photo.shape[1::-1]).tolist()
     across = rng.choice([-1, 1]) / zoom
     matrix = np.array([[across, 0, x - across * size_wh[0] / 2], [0, 1 / zoom, y - size_wh[1] / 2 / zoom]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

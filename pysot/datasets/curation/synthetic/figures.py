@@ -56,10 +56,16 @@ class Figure:
     Attributes:
         kind: What it is, for categories.
         parts: Its parts.
+        upright: Turns and leans little, as what stands on the ground.
+        in_ground: The background's painting shows it already; its parts only say where.
+        exact: The parts' opacity is what it covers, not only about where it is.
     """
 
     kind: str
     parts: tuple[Part, ...]
+    upright: bool = False
+    in_ground: bool = False
+    exact: bool = True
 
     def poses(self, beat: float) -> list[Points]:
         """Return for each part the (3, 3) map from its canvas to the figure's units."""
@@ -159,7 +165,7 @@ class Maker:
         """Return a figure of a random kind."""
         kinds = tuple(_KINDS)
         kind = kinds[self._rng.integers(len(kinds))]
-        return Figure(kind, tuple(_KINDS[kind](self)))
+        return Figure(kind, tuple(_KINDS[kind](self)), kind in _UPRIGHT)
 
     def screen(self) -> Figure:
         """Return something to hide behind: a post, a bar or a bush."""
@@ -192,13 +198,7 @@ class Maker:
             self._mark(color)
         alpha = np.zeros((SIDE, SIDE), np.uint8)
         fill(alpha, outline, 255)
-        color = self._shade(color, alpha)
-        color = np.asarray(cv2.multiply(color, cv2.cvtColor(alpha, cv2.COLOR_GRAY2BGR), scale=1 / 255), dtype=np.uint8)
-        levels = [np.dstack([color, alpha])]
-        for _ in range(LEVELS - 1):
-            half = levels[-1].shape[0] // 2
-            levels.append(np.asarray(cv2.resize(levels[-1], (half, half), interpolation=cv2.INTER_AREA), np.uint8))
-        return tuple(levels)
+        return canvas_levels(self._shade(color, alpha), alpha)
 
     def _mark(self, color: Pixels) -> None:
         """Draw a window, an eye, a badge or the like onto a surface."""
@@ -223,6 +223,16 @@ class Maker:
         if rng.random() < 0.3:
             light -= (depth < REACH * 0.08) * np.float32(rng.uniform(20, 90))
         return np.asarray(cv2.add(color, cv2.cvtColor(light, cv2.COLOR_GRAY2BGR), dtype=cv2.CV_8U), dtype=np.uint8)
+
+
+def canvas_levels(color: Pixels, alpha: Pixels) -> tuple[Pixels, ...]:
+    """Return a part's canvas and what it is halved to, from colours (SIDE, SIDE, 3) and opacity (SIDE, SIDE)."""
+    color = np.asarray(cv2.multiply(color, cv2.cvtColor(alpha, cv2.COLOR_GRAY2BGR), scale=1 / 255), dtype=np.uint8)
+    levels = [np.dstack([color, alpha])]
+    for _ in range(LEVELS - 1):
+        half = levels[-1].shape[0] // 2
+        levels.append(np.asarray(cv2.resize(levels[-1], (half, half), interpolation=cv2.INTER_AREA), np.uint8))
+    return tuple(levels)
 
 
 def fill(image: Pixels, outline: Points, value: int) -> None:
@@ -339,6 +349,7 @@ def _wagon(maker: Maker) -> list[Part]:
     return [cabin, body, *wheels]
 
 
+_UPRIGHT = ("walker", "beast", "wagon")
 _KINDS: dict[str, Callable[[Maker], list[Part]]] = {
     "blob": _blob,
     "plate": _plate,

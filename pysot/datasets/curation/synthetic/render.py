@@ -57,7 +57,7 @@ class Shot:
 def box_of(scene: Scene, number: int, frame: int) -> Points:
     """Return the box x1, y1, x2, y2 around an actor in a frame, pixel edges, also where it is hidden or outside."""
     actor = scene.actors[number]
-    pose = _pose(actor, frame)
+    pose = pose_of(actor, frame)
     outlines = []
     for part, place in zip(actor.figure.parts, actor.figure.poses(float(actor.beat[frame])), strict=True):
         points = _moved(part.outline, place)
@@ -89,23 +89,35 @@ def _background(scene: Scene, frame: int, view: View) -> Pixels:
     """Return the background, blurred by the camera's motion."""
     before = scene.camera[max(frame - 1, 0)]
     middle = np.array([*view.size_wh, 0]) / 2 / view.scale + (view.left, view.top, 1)
-    moved = scene.camera[frame] @ np.linalg.inv(before) @ middle - middle
+    moved = scene.camera[frame] @ np.linalg.inv(before) @ middle
+    moved = moved / moved[2] - middle
     way = scene.shutter * view.scale * moved[:2]
     # Long streaks are drawn at less resolution: across them nothing is sharp that was not before.
     fewer = 2 ** int(np.clip(math.ceil(math.log2(max(float(np.hypot(*way)), 1) / _STREAK)), 0, 2))
     size = (-(-view.size_wh[0] // fewer), -(-view.size_wh[1] // fewer))
     matrix = np.diag([1 / fewer, 1 / fewer, 1]) @ view.matrix() @ scene.camera[frame]
-    scale = math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
+    scale = _magnification(matrix, np.array(size) / 2)
     level = int(np.clip(math.floor(-math.log2(max(scale, 1e-6)) + 0.3), 0, len(scene.ground) - 1))
     matrix = _centred(matrix @ np.diag([2**level, 2**level, 1]))
     # With four channels OpenCV takes half of the time that it takes with three.
-    drawn = cv2.warpAffine(scene.ground[level], matrix[:2], size, borderMode=cv2.BORDER_REFLECT_101)
+    if matrix[2, :2].any():
+        drawn = cv2.warpPerspective(scene.ground[level], matrix, size, borderMode=cv2.BORDER_REFLECT_101)
+    else:
+        drawn = cv2.warpAffine(scene.ground[level], matrix[:2], size, borderMode=cv2.BORDER_REFLECT_101)
     kernel = _streak(way / fewer, _STREAK)
     if kernel is not None:
         drawn = cv2.filter2D(drawn, -1, kernel)
     if fewer > 1:
         drawn = cv2.resize(drawn, view.size_wh, interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.cvtColor(drawn, cv2.COLOR_BGRA2BGR), dtype=np.uint8)
+
+
+def _magnification(matrix: Points, place: Points) -> float:
+    """Return how many pixels a map gives to one of the painting's, near a place in the picture."""
+    linear = matrix[:2, :2]
+    if matrix[2, :2].any():
+        linear = (linear - np.outer(place, matrix[2, :2])) * (np.linalg.inv(matrix) @ (*place, 1.0))[2]
+    return math.sqrt(abs(np.linalg.det(linear)))
 
 
 def _centred(matrix: Points) -> Points:
@@ -117,7 +129,7 @@ def _centred(matrix: Points) -> Points:
 # ------------------------------------------------------------------------------------------------ actors
 
 
-def _pose(actor: Actor, frame: int) -> Points:
+def pose_of(actor: Actor, frame: int) -> Points:
     """Return the (3, 3) map from a figure's units to the frame."""
     scale, angle = float(actor.scale[frame]), float(actor.angle[frame])
     cos, sin = scale * math.cos(angle), scale * math.sin(angle)
@@ -150,7 +162,7 @@ def _draw(
     image: Pixels, actor: Actor, frame: int, view: View, shutter: float, mask: Pixels | None, followed: bool
 ) -> float:
     """Draw an actor; lay it over ``mask``, or into it if it is the one followed. Return its area in the picture."""
-    pose = view.matrix() @ _pose(actor, frame)
+    pose = view.matrix() @ pose_of(actor, frame)
     if not followed and _is_far(pose, view.size_wh):
         return 0.0
     velocity = np.array([actor.x[frame] - actor.x[max(frame - 1, 0)], actor.y[frame] - actor.y[max(frame - 1, 0)]])
@@ -164,9 +176,10 @@ def _draw(
             drawn = np.asarray(cv2.filter2D(drawn, -1, kernel, borderType=cv2.BORDER_CONSTANT), dtype=np.uint8)
         alpha = cv2.extractChannel(drawn, 3)
         rest = cv2.bitwise_not(alpha)
-        under = image[region]
-        rest3 = cv2.cvtColor(rest, cv2.COLOR_GRAY2BGR)
-        cv2.add(cv2.multiply(under, rest3, scale=1 / 255), cv2.cvtColor(drawn, cv2.COLOR_BGRA2BGR), under)
+        if not actor.figure.in_ground:
+            under = image[region]
+            rest3 = cv2.cvtColor(rest, cv2.COLOR_GRAY2BGR)
+            cv2.add(cv2.multiply(under, rest3, scale=1 / 255), cv2.cvtColor(drawn, cv2.COLOR_BGRA2BGR), under)
         if mask is not None:
             if followed:
                 cv2.max(mask[region], alpha, mask[region])

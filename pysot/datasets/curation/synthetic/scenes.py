@@ -89,18 +89,18 @@ def make_scene(rng: Generator, surfaces: Surfaces, frames: int, most_targets: in
     """Return a random scene."""
     size_wh = SIZES[rng.integers(len(SIZES))]
     colors = palette(rng)
-    ground, camera = _ground(rng, surfaces, colors), _camera(rng, frames, size_wh)
+    ground, camera = _ground(rng, surfaces, colors), free_camera(rng, frames, size_wh)
     same_look = rng.random() < 0.3  # the target has the background's colours
     maker = Maker(surfaces, rng, jitter(rng, colors, 25) if same_look else None)
     base = math.exp(rng.uniform(math.log(0.033), math.log(0.11))) * math.sqrt(size_wh[0] * size_wh[1])
-    target = _target(rng, maker.figure(), frames, size_wh, base)
+    target = target_actor(rng, maker.figure(), frames, size_wh, base)
     actors = [target]
     targets = [0]
     for _ in range(rng.choice(4, p=(0.4, 0.25, 0.2, 0.15))):
         figure = target.figure if rng.random() < 0.5 else maker.figure()
-        actors.append(_follower(rng, figure, target, size_wh))
+        actors.append(follower(rng, figure, target, size_wh))
     for _ in range(rng.choice(4, p=(0.35, 0.3, 0.2, 0.15))):
-        actors.append(_follower(rng, Maker(surfaces, rng).figure(), target, size_wh))
+        actors.append(follower(rng, Maker(surfaces, rng).figure(), target, size_wh))
     if most_targets > 1 and len(actors) > 1:
         targets.append(1)
     order = rng.permutation(len(actors)).tolist()
@@ -109,7 +109,21 @@ def make_scene(rng: Generator, surfaces: Surfaces, frames: int, most_targets: in
     if rng.random() < 0.45:
         screens = Maker(surfaces, rng, colors if rng.random() < 0.5 else None)
         for _ in range(rng.integers(1, 4)):
-            actors.append(_screen(rng, screens.screen(), target, camera))
+            actors.append(screen(rng, screens.screen(), target, camera))
+    return film_scene(rng, frames, size_wh, ground, camera, actors, targets)
+
+
+def film_scene(
+    rng: Generator,
+    frames: int,
+    size_wh: tuple[int, int],
+    ground: tuple[Pixels, ...],
+    camera: Array,
+    actors: list[Actor],
+    targets: list[int],
+    shaded: float = 0.35,
+) -> Scene:
+    """Return a scene with random light, lens and camera; ``shaded`` is how often shadows lie on it."""
     gains, gamma = _light(rng, frames)
     return Scene(
         size_wh=size_wh,
@@ -120,7 +134,7 @@ def make_scene(rng: Generator, surfaces: Surfaces, frames: int, most_targets: in
         targets=tuple(targets),
         gains=gains,
         gamma=gamma,
-        shadow=_shadow(rng) if rng.random() < 0.35 else None,
+        shadow=_shadow(rng) if rng.random() < shaded else None,
         shutter=float(rng.choice([0, 0.25, 0.5, 0.9])),
         grain=float(rng.choice([0, rng.uniform(1, 4), rng.uniform(4, 10)], p=(0.3, 0.5, 0.2))),
         softness=float(rng.choice([0, rng.uniform(0.5, 1.5)], p=(0.7, 0.3))),
@@ -149,7 +163,7 @@ def fold(values: Array, low: float, high: float) -> Array:
     return folded
 
 
-def _target(rng: Generator, figure: Figure, frames: int, size_wh: tuple[int, int], base: float) -> Actor:
+def target_actor(rng: Generator, figure: Figure, frames: int, size_wh: tuple[int, int], base: float) -> Actor:
     """Return a target that stays mostly in the picture."""
     width, height = size_wh
     speed = base * rng.choice([0.03, 0.12, 0.3, 0.7], p=(0.2, 0.4, 0.27, 0.13))
@@ -165,7 +179,7 @@ def _target(rng: Generator, figure: Figure, frames: int, size_wh: tuple[int, int
 
 def _actor(rng: Generator, figure: Figure, x: Array, y: Array, scale: Array) -> Actor:
     frames = len(x)
-    upright = figure.kind in ("walker", "beast", "wagon")
+    upright = figure.upright
     turn = rng.choice([0.005, 0.02, 0.08] if upright else [0.01, 0.06, 0.2], p=(0.5, 0.35, 0.15))
     angle = np.cumsum(drift(rng, frames, turn, 6)[:, 0]) + (rng.normal(0, 0.15) if upright else rng.uniform(0, 6.28))
     lean = rng.choice([0, 0.02, 0.06])
@@ -183,7 +197,7 @@ def _actor(rng: Generator, figure: Figure, x: Array, y: Array, scale: Array) -> 
     return Actor(figure, x, y, scale, angle, tilt, beat, waves, bool(rng.random() < 0.5))
 
 
-def _follower(rng: Generator, figure: Figure, target: Actor, size_wh: tuple[int, int]) -> Actor:
+def follower(rng: Generator, figure: Figure, target: Actor, size_wh: tuple[int, int]) -> Actor:
     """Return an actor that is near the target at some time."""
     frames = len(target.x)
     meet = int(rng.integers(frames))
@@ -196,7 +210,7 @@ def _follower(rng: Generator, figure: Figure, target: Actor, size_wh: tuple[int,
     return _actor(rng, figure, fold(path[:, 0], 0, size_wh[0]), fold(path[:, 1], 0, size_wh[1]), scale)
 
 
-def _screen(rng: Generator, figure: Figure, target: Actor, camera: Array) -> Actor:
+def screen(rng: Generator, figure: Figure, target: Actor, camera: Array) -> Actor:
     """Return something in the foreground that the target passes behind; it moves as the camera makes it."""
     frames = len(target.x)
     meet = int(rng.integers(frames))
@@ -214,7 +228,7 @@ def _screen(rng: Generator, figure: Figure, target: Actor, camera: Array) -> Act
     return Actor(figure, x, y, scale, angle, np.zeros((frames, 2)), np.zeros(frames), np.zeros((0, 6)), False)
 
 
-def _camera(rng: Generator, frames: int, size_wh: tuple[int, int]) -> Array:
+def free_camera(rng: Generator, frames: int, size_wh: tuple[int, int]) -> Array:
     """Return the maps from a background's painting to the frames."""
     reach = math.sqrt(size_wh[0] * size_wh[1])
     speed = reach * rng.choice([0, 0.004, 0.015, 0.04], p=(0.25, 0.35, 0.28, 0.12))
@@ -242,10 +256,15 @@ def _ground(rng: Generator, surfaces: Surfaces, colors: Pixels) -> tuple[Pixels,
         _horizon(rng, image, surfaces)
     if rng.random() < 0.8:
         _clutter(rng, image, surfaces, related)
+    return ground_levels(image)
+
+
+def ground_levels(image: Pixels) -> tuple[Pixels, ...]:
+    """Return a background's painting and what it is halved to, as a scene has them; its sides are divisible by 4."""
     levels = [np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2BGRA), dtype=np.uint8)]
     for _ in range(2):
-        half = levels[-1].shape[0] // 2
-        levels.append(np.asarray(cv2.resize(levels[-1], (half, half), interpolation=cv2.INTER_AREA), dtype=np.uint8))
+        half = levels[-1].shape[1] // 2, levels[-1].shape[0] // 2
+        levels.append(np.asarray(cv2.resize(levels[-1], half, interpolation=cv2.INTER_AREA), dtype=np.uint8))
     return tuple(levels)
 
 

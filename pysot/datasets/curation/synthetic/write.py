@@ -12,6 +12,7 @@ import numpy as np
 
 from pysot.datasets.curation.images import CROP_SIZE, binary, crop_zoom, encode_jpeg, encode_mask, read_image
 from pysot.datasets.curation.synthetic.figures import Points
+from pysot.datasets.curation.synthetic.photographed import Album, make_photographed
 from pysot.datasets.curation.synthetic.render import Shot, View, box_of, shoot
 from pysot.datasets.curation.synthetic.scenes import Scene, make_scene
 from pysot.datasets.curation.synthetic.textures import Pixels, Surfaces
@@ -44,9 +45,11 @@ class Film:
     number: int
     frames: int
 
-    def scene(self, photos: tuple[Path, ...], most_targets: int = 2) -> Scene:
-        """Return what happens."""
+    def scene(self, photos: tuple[Path, ...], most_targets: int = 2, album: Album | None = None) -> Scene:
+        """Return what happens: in a drawn scene, or, if there is an album, in one of its photographs."""
         rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence((self.seed, self.number))))
+        if album is not None:
+            return make_photographed(rng, album, self.frames, most_targets)
         return make_scene(rng, Surfaces(_photos(photos)), self.frames, most_targets)
 
 
@@ -69,21 +72,24 @@ class CropWriter:
     Attributes:
         folder: Where ``<video>/<frame>.<track>.x.jpg`` and ``.m.png`` go.
         photos: Images to take textures from.
+        album: Photographs to make the scenes of; None for drawn ones.
     """
 
     folder: Path
     photos: tuple[Path, ...] = ()
+    album: Album | None = None
 
     def __call__(self, film: Film) -> dict[str, Any]:
         """Return ``{"tracks": {track: {frame: box}}, "categories": {track: kind}}``."""
-        scene = film.scene(self.photos)
+        scene = film.scene(self.photos, album=self.album)
         video = self.folder / film.name
         video.mkdir(parents=True, exist_ok=True)
         tracks: dict[str, dict[str, list[float]]] = {}
-        categories = {}
+        categories: dict[str, str] = {}
         for track, number in enumerate(scene.targets):
             name = f"{track:02d}"
-            boxes = {}
+            boxes: dict[str, list[float]] = {}
+            figure = scene.actors[number].figure
             for frame in range(scene.frames):
                 box = box_of(scene, number, frame)
                 cut = cut_box(box, scene.size_wh)
@@ -94,10 +100,11 @@ class CropWriter:
                     continue
                 stem = f"{frame:06d}.{name}"
                 (video / f"{stem}.x.jpg").write_bytes(encode_jpeg(shot.image, scene.quality))
-                (video / f"{stem}.m.png").write_bytes(encode_mask(shot.mask))
+                if figure.exact:
+                    (video / f"{stem}.m.png").write_bytes(encode_mask(shot.mask))
                 boxes[f"{frame:06d}"] = np.round(cut, _DECIMALS).tolist()
             if boxes:
-                tracks[name], categories[name] = boxes, scene.actors[number].figure.kind
+                tracks[name], categories[name] = boxes, figure.kind
         return {"tracks": tracks, "categories": categories}
 
 
@@ -137,14 +144,16 @@ class FrameWriter:
     Attributes:
         folder: Where the videos go.
         photos: Images to take textures from.
+        album: Photographs to make the scenes of; None for drawn ones.
     """
 
     folder: Path
     photos: tuple[Path, ...] = ()
+    album: Album | None = None
 
     def __call__(self, film: Film) -> dict[str, Any]:
         """Return the video's entry."""
-        scene = _watchable(film, self.photos)
+        scene = _watchable(film, self.photos, self.album)
         number = scene.targets[0]
         video = self.folder / film.name
         for part in ("img", "mask"):
@@ -171,10 +180,10 @@ class FrameWriter:
         }
 
 
-def _watchable(film: Film, photos: tuple[Path, ...]) -> Scene:
+def _watchable(film: Film, photos: tuple[Path, ...], album: Album | None) -> Scene:
     """Return the first scene of a film's that a tracker can start on and that shows its target nearly always."""
     for attempt in range(100):
-        scene = Film(film.name, film.seed, film.number + attempt * 1_000_000, film.frames).scene(photos, 1)
+        scene = Film(film.name, film.seed, film.number + attempt * 1_000_000, film.frames).scene(photos, 1, album)
         number = scene.targets[0]
         seen = []
         for frame in range(0, scene.frames, max(scene.frames // 12, 1)):
