@@ -48,8 +48,8 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
 class Executor:
     """A network made ready for inference. Its answers depend on no call before; safe to share between trackers.
 
-    On x86 CPUs, convolutions are packed for the size of the first search crop (see `pysot.runtime.pack`); crops of other
-    sizes are searched without that.
+    On x86 CPUs, convolutions are packed for the size of the first search crop (see `pysot.runtime.pack`); crops of
+    other sizes are searched without that.
 
     Args:
         network: Left as it is; the executor works on a copy in evaluation mode.

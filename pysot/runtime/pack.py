@@ -48,9 +48,8 @@ class PackedConv2d(nn.Module):
         super().__init__()
         self.bias = conv.bias
         self._geometry = (list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups)
-        self._weight = torch._C._nn.mkldnn_reorder_conv2d_weight(  # type: ignore[attr-defined]
-            conv.weight.detach().to_mkldnn(), *self._geometry, list(input_shape)
-        )
+        reorder: Any = torch._C._nn.mkldnn_reorder_conv2d_weight  # its annotations lag behind
+        self._weight = reorder(conv.weight.detach().to_mkldnn(), *self._geometry, list(input_shape))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the convolution of (B, C, H, W)."""
@@ -77,7 +76,12 @@ def pack_for(network: SiameseNet, template: Template, image: Tensor) -> SiameseN
 
 
 def _packable(module: nn.Module) -> bool:
-    return type(module) is nn.Conv2d and module.padding_mode == "zeros" and not isinstance(module.padding, str)
+    return (
+        type(module) is nn.Conv2d
+        and module.weight.dtype == torch.float32
+        and module.padding_mode == "zeros"
+        and not isinstance(module.padding, str)
+    )
 
 
 def _shape_noter(shapes: dict[str, tuple[int, ...]], name: str) -> Any:
