@@ -18,19 +18,18 @@ import argparse
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 from yacs.config import CfgNode
 
 if not __package__:  # run as a file: the packages lie beside tools/, installed or not
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pysot.config import add_config_arguments, cfg_from_args, predicts_points
+from pysot.config import add_config_arguments, cfg_from_args
 from pysot.datasets import PairDataset, PairKey, build_device_augment, build_pair_dataset
-from pysot.datasets.contact_sheet import contact_sheet
+from pysot.datasets.build import labelled_anchors
+from pysot.datasets.contact_sheet import contact_sheet, write_picture
 from pysot.datasets.samples import Batch
-from pysot.geometry import base_anchors_wh
-from pysot.utils import PysotError, atomic_path
+from pysot.utils import PysotError
 
 OFF = [
     word
@@ -73,10 +72,7 @@ def draw(args: argparse.Namespace, cfg: CfgNode, pairs: int, title: str = "") ->
     batch = dataset.__getitems__([PairKey(args.epoch, args.first + number) for number in range(pairs)])
     if cfg.DATASET.DEVICE_AUGMENT:
         batch = build_device_augment(cfg)(batch)
-    anchors_wh = None
-    if cfg.RPN.TYPE != "SiamFCHead" and not predicts_points(cfg):
-        anchors_wh = base_anchors_wh(cfg.ANCHOR.STRIDE, cfg.ANCHOR.RATIOS, cfg.ANCHOR.SCALES)
-    columns = 1 if title else args.columns
+    columns, anchors_wh = 1 if title else args.columns, labelled_anchors(cfg)
     sheet = contact_sheet(batch, cfg.ANCHOR.STRIDE, anchors_wh, columns=columns, order=cfg.INPUT.COLOR, title=title)
     return sheet, dataset, batch
 
@@ -102,8 +98,7 @@ def main(argv: list[str] | None = None) -> int:
             sheet, dataset, batch = draw_each(args)
         else:
             sheet, dataset, batch = draw(args, cfg_from_args(args), args.pairs)
-        with atomic_path(args.out) as temporary:
-            cv2.imwrite(str(temporary), sheet)
+        write_picture(sheet, args.out)
     except (PysotError, OSError) as error:
         print(f"show_pairs: {error}", file=sys.stderr)
         return 2

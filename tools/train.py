@@ -1,40 +1,52 @@
 """Train a tracker's network from a configuration: on one CPU or GPU, or on many under torchrun.
 
-A run that was stopped, however it was stopped, goes on where it was with --resume auto. Checkpoints and curves go to
-TRAIN.SNAPSHOT_DIR and TRAIN.LOG_DIR; docs/training.md goes from nothing to a scored tracker.
+A run that was stopped, however it was stopped, goes on where it was with --resume auto. Checkpoints go to
+TRAIN.SNAPSHOT_DIR, curves and pictures to TRAIN.LOG_DIR; docs/training.md goes from nothing to a scored tracker.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
+import platform
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 if not __package__:  # run as a file: the packages lie beside tools/, installed or not
     sys.path.insert(0, str(ROOT))
 
+import cv2
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
 
 import pysot
 from pysot.config import add_config_arguments, cfg_from_args
-from pysot.datasets.build import build_pair_loader
+from pysot.datasets import PairDataset, PairKey
+from pysot.datasets.build import build_device_augment, build_pair_loader, labelled_anchors
+from pysot.datasets.contact_sheet import contact_sheet
 from pysot.datasets.loading import PairLoader
 from pysot.engine.build import build_network, build_trainer, estimate_phases
 from pysot.engine.distributed import Group, join_group
 from pysot.engine.optim import describe_learning_rates
+from pysot.engine.pictures import AnswerPictures
 from pysot.engine.snapshots import Snapshots, read_training_state
-from pysot.engine.train_loop import Trainer
+from pysot.engine.train_loop import Trainer, evaluating
 from pysot.engine.training_log import TrainingLog, plot_history
+from pysot.models import NetworkOutput, SiameseNet
 from pysot.runtime import choose_device
+from pysot.trackers.postprocess import target_probability
+from pysot.trackers.siamrpn import SiamRPNTracker
+from pysot.utils import InputError, commit_of
 from toolkit.datasets import load_dataset
 from toolkit.errors import ToolkitError
 from toolkit.overlap import iou_xywh
+from toolkit.sequence import Sequence as Video
 
 EXAMPLES = """
 examples:
@@ -47,9 +59,6 @@ examples:
   python tools/train.py --cfg siamrpn_r50 --resume auto TRAIN.BATCH_SIZE 16 DATASET.NAMES "['COCO']"
       go on where the run stopped; other settings
 """
-# A tracker is judged after an epoch by so many frames of so many sequences: enough to tell a good epoch from a bad one.
-VALIDATION_SEQUENCES = 10
-VALIDATION_FRAMES = 40
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -69,43 +78,40 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train; return 0, 2 after a mistake in what was given, 130 if the run was stopped and saved."""
-    args = parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    args = parse_args(given)
     try:
         cfg = cfg_from_args(args)
         device = choose_device("cpu" if args.device == "auto" and not cfg.CUDA else args.device)
         with join_group(device) as group:
-            return train(cfg, args, group)
+            return train(cfg, args, given, group)
     except (pysot.PysotError, ToolkitError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
 
-def train(cfg: Any, args: argparse.Namespace, group: Group) -> int:
+def train(cfg: Any, args: argparse.Namespace, given: Sequence[str], group: Group) -> int:
     """Train as the configuration says."""
     say = print if group.is_main else lambda *text: None
     network, loaded = build_network(cfg, group)
     snapshots = Snapshots(Path(cfg.TRAIN.SNAPSHOT_DIR), cfg.TRAIN.KEEP_EVERY)
     trainer = build_trainer(cfg, network, group, snapshots=snapshots)
-    for line in [*loaded, *trainer.plan.notes]:
+    pairs = cfg.TRAIN.BATCH_SIZE * cfg.TRAIN.ACCUMULATE * group.size
+    data = describe_data(trainer.loader, trainer.steps, pairs)
+    for line in [data, *loaded, *trainer.plan.notes]:
         say(line)
     rates = (cfg.TRAIN.BASE_LR, cfg.TRAIN.GRAD_REDUCE, group.size, cfg.TRAIN.BATCH_SIZE * cfg.TRAIN.ACCUMULATE)
     say(describe_learning_rates(trainer.plan, trainer.schedule, *rates))
     for epoch, need in estimate_phases(cfg, trainer.plan).items():
         say(f"memory from epoch {epoch} on: {need}")
-    asked = args.resume or cfg.TRAIN.RESUME
-    resume_from = snapshots.latest() if asked == "auto" else Path(asked) if asked else None
-    if resume_from is None:
-        trainer.epoch = cfg.TRAIN.START_EPOCH
-    else:
-        trainer.resume(read_training_state(resume_from))
-        say(f"resumed: {resume_from}, epoch {trainer.epoch}, step {trainer.step}")
-    snapshots.refuse_farther(trainer.epoch, trainer.step)
+    resume(trainer, args.resume or cfg.TRAIN.RESUME, cfg.TRAIN.START_EPOCH, snapshots, say)
     log = None
     if group.is_main:
-        pairs = cfg.TRAIN.BATCH_SIZE * cfg.TRAIN.ACCUMULATE * group.size
-        log = TrainingLog(Path(cfg.TRAIN.LOG_DIR), trainer.steps, pairs, cfg.TRAIN.PRINT_FREQ)
+        log = TrainingLog(Path(cfg.TRAIN.LOG_DIR), trainer.steps, pairs, cfg.TRAIN.PRINT_FREQ, group.device)
         trainer.on_step = log.step
-        trainer.on_epoch = Judge(cfg, args.dataset_root, log, trainer)
+        trainer.on_epoch = judge = Judge(cfg, args.dataset_root, log, trainer)
+        log.record(cfg.dump(), describe_run(cfg, given, group, trainer) | {"data": data} | judge.describe())
+        judge.begin()
     try:
         with StopSignals() as stop:
             complete = trainer.run(stop)
@@ -120,10 +126,50 @@ def train(cfg: Any, args: argparse.Namespace, group: Group) -> int:
         return 130
     if log is not None:
         plot_history(log.table, log.table.with_name("curves.png"))
-        snapshot = snapshots.folder / "best.pth"
-        say(f"trained: {snapshot}, curves in {log.table.parent}")
-        say(f"test it: python tools/test.py --cfg {args.config} --snapshot {snapshot} --dataset Builtin")
+        say(f"trained: {snapshots.folder / 'best.pth'}, curves and pictures in {log.folder}")
+        say(f"test it: {closing_command(cfg, args.config, snapshots.folder / 'best.pth', log.folder)}")
     return 0
+
+
+def resume(trainer: Trainer, asked: str, start_epoch: int, snapshots: Snapshots, say: Any) -> None:
+    """Go on from a checkpoint if that is asked for; refuse where another run got farther."""
+    resume_from = snapshots.latest() if asked == "auto" else Path(asked) if asked else None
+    if resume_from is None:
+        trainer.epoch = start_epoch
+    else:
+        trainer.resume(read_training_state(resume_from))
+        say(f"resumed: {resume_from}, epoch {trainer.epoch}, step {trainer.step}")
+    snapshots.refuse_farther(trainer.epoch, trainer.step)
+
+
+def describe_data(loader: PairLoader, steps: int, pairs: int) -> str:
+    """Return what the pairs are drawn from, and how many an epoch has."""
+    return f"{loader.dataset.sampler.describe()}\nan epoch: {steps:,} steps of {pairs:,} pairs"
+
+
+def describe_run(cfg: Any, given: Sequence[str], group: Group, trainer: Trainer) -> dict[str, str]:
+    """Return what else than the configuration a run depends on."""
+    on_gpu = group.device.type == "cuda"
+    device = torch.cuda.get_device_name(group.device) if on_gpu else f"{torch.get_num_threads()} threads"
+    versions = {"pysot": pysot.__version__, "python": platform.python_version(), "torch": torch.__version__}
+    versions |= {"numpy": np.__version__, "opencv": cv2.__version__}
+    return {
+        "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "command": f"python tools/train.py {shlex.join(given)}",
+        "place": f"epoch {trainer.epoch}, step {trainer.step}",
+        "seed": str(cfg.TRAIN.SEED),
+        "processes": f"{group.size} on {group.device.type} ({device})",
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "commit": commit_of(ROOT) or "unknown",
+    }
+
+
+def closing_command(cfg: Any, config: str | None, snapshot: Path, log_dir: Path) -> str:
+    """Return the line that tests the result, with all settings that were given on the command line."""
+    path = Path(config or cfg.META_ARC)
+    name = path.resolve().parent.name if path.stem == "config" else path.stem
+    words = ["--cfg", str(log_dir / "config.yaml"), "--snapshot", str(snapshot), "--dataset", "Builtin"]
+    return shlex.join(["python", "tools/test.py", *words, "--tracker-name", f"{name}_{snapshot.stem}"])
 
 
 class StopSignals:
@@ -150,46 +196,127 @@ class StopSignals:
         return self._asked
 
 
+class Clip(NamedTuple):
+    """What a tracker is judged by: some frames of a sequence that begin where the target is seen.
+
+    Attributes:
+        sequence: All of it.
+        first: Its frame that the tracker is started on.
+        truth: (N, 4) x, y, w, h from there on, NaN where the target is absent.
+    """
+
+    sequence: Video
+    first: int
+    truth: NDArray[np.float64]
+
+    def overlap(self, tracker: pysot.trackers.Tracker[Any]) -> float:
+        """Return the mean overlap in the frames behind the first that show the target."""
+        tracker.init(self.sequence.frame(self.first), self.truth[0])
+        frames = range(self.first + 1, self.first + len(self.truth))
+        found = np.asarray([tracker.track(self.sequence.frame(frame)).bbox for frame in frames])
+        seen = np.isfinite(self.truth[1:]).all(axis=1)
+        return float(iou_xywh(found[seen], self.truth[1:][seen]).mean())
+
+
+def find_clips(name: str, dataset_root: Path, sequences: int, frames: int) -> list[Clip]:
+    """Return the clips of a benchmark's first sequences.
+
+    Raises:
+        InputError: None of them shows its target twice.
+        ToolkitError: The benchmark is unknown or not there, or an image is missing.
+    """
+    clips = []
+    for sequence in list(load_dataset(name, dataset_root).sequences)[:sequences]:
+        truth = sequence.ground_truth.enclosing_xywh()
+        seen = np.flatnonzero(np.isfinite(truth).all(axis=1))
+        if len(seen) and (seen[1:] < seen[0] + frames).any():
+            first = int(seen[0])
+            clips.append(Clip(sequence, first, truth[first : first + frames]))
+            for frame in (first, first + len(clips[-1].truth) - 1):  # missing images are found before the training
+                sequence.frame(frame)
+    if not clips:
+        raise InputError(
+            f"TRAIN.VALIDATE_ON {name}: in the first {frames} frames (TRAIN.VALIDATE_FRAMES) of none of the first "
+            f"{sequences} sequences (TRAIN.VALIDATE_SEQUENCES) it is known where the target is, but for the first "
+            f"frame; name another benchmark"
+        )
+    return clips
+
+
 class Judge:
-    """Scores a network after an epoch: the loss on held-out pairs, and a short run as a tracker."""
+    """Scores a network after an epoch: the loss on held-out pairs, a short run as a tracker; and draws its answers."""
 
     def __init__(self, cfg: Any, dataset_root: Path | None, log: TrainingLog, trainer: Trainer) -> None:
         self.cfg = cfg
         self.log = log
         self.trainer = trainer
-        self.sequences = []
+        self.clips: list[Clip] = []
         self.pairs: PairLoader | None = None
-        if cfg.TRAIN.VALIDATE_NAMES:
-            names, count = cfg.TRAIN.VALIDATE_NAMES, cfg.TRAIN.VALIDATE_PAIRS
-            self.pairs = build_pair_loader(cfg, cfg.TRAIN.SEED + 1, names=names, pairs_per_epoch=count)
-        if cfg.TRAIN.VALIDATE_ON:
-            dataset = load_dataset(cfg.TRAIN.VALIDATE_ON, dataset_root or Path("testing_dataset"))
-            self.sequences = list(dataset.sequences)[:VALIDATION_SEQUENCES]
+        train = cfg.TRAIN
+        if train.VALIDATE_NAMES:
+            names, count = train.VALIDATE_NAMES, train.VALIDATE_PAIRS
+            self.pairs = build_pair_loader(cfg, train.SEED + 1, names=names, pairs_per_epoch=count)
+        if train.VALIDATE_ON:
+            root = dataset_root or Path("testing_dataset")
+            self.clips = find_clips(train.VALIDATE_ON, root, train.VALIDATE_SEQUENCES, train.VALIDATE_FRAMES)
+        self.pictures: AnswerPictures | None = None
 
-    def __call__(self, epoch: int, network: nn.Module) -> float | None:
+    def describe(self) -> dict[str, str]:
+        """Return what the judgement is on."""
+        found = {}
+        if self.pairs is not None:
+            found["held out"] = describe_data(self.pairs, self.pairs.steps, self.cfg.TRAIN.BATCH_SIZE)
+        if self.clips:
+            frames = sum(len(clip.truth) for clip in self.clips)
+            found["tracked"] = f"{self.cfg.TRAIN.VALIDATE_ON}: {len(self.clips)} sequences, {frames} frames"
+        return found
+
+    def begin(self) -> None:
+        """Draw the first training pairs, and what the network answers before it is trained on."""
+        count, stride = self.cfg.TRAIN.LOG_IMAGES, self.cfg.ANCHOR.STRIDE
+        if not count:
+            return
+        batch, order = self._first_pairs(self.trainer.loader.dataset, count), self.cfg.INPUT.COLOR
+        sheet = contact_sheet(batch, stride, labelled_anchors(self.cfg), order=order)
+        self.log.picture("pairs", sheet, self.trainer.epoch)
+        if self.pairs is not None:
+            batch = self._first_pairs(self.pairs.dataset, count)
+        network, device = self.trainer.judged, self.trainer.group.device
+        tracker = pysot.build_tracker(self.cfg, network, device)
+        propose = None
+        if isinstance(tracker, SiamRPNTracker):
+            code = tracker.grid(self.cfg.TRAIN.SEARCH_SIZE).code
+
+            def propose(output: NetworkOutput) -> tuple[torch.Tensor, torch.Tensor]:
+                boxes = code.decode(output.loc)  # type: ignore[arg-type]  # every head of these trackers has one
+                return boxes, target_probability(output.cls, *output.quality)
+
+        mask = self.trainer.criterion.mask
+        self.pictures = AnswerPictures(batch, device, stride, propose=propose, mask=mask, order=order)
+        with evaluating(network):
+            self.log.picture("answers", self.pictures(network), self.trainer.epoch)
+
+    def _first_pairs(self, dataset: PairDataset, count: int) -> dict[str, Any]:
+        """Return the first pairs of all; asking for them changes nothing for the training."""
+        batch = dataset.__getitems__([PairKey(0, number) for number in range(count)])
+        return build_device_augment(self.cfg)(batch) if self.cfg.DATASET.DEVICE_AUGMENT else batch
+
+    def __call__(self, epoch: int, network: SiameseNet) -> float | None:
         """Write the epoch's row and return the score: the mean overlap of the tracker, or minus the loss."""
         validation: dict[str, float] = {}
         if self.pairs is not None:
             losses = [self.trainer.losses_of(network, batch)["total"] for batch in self.pairs.epoch(0)]
             validation["validation_loss"] = float(np.mean(losses))
-        if self.sequences:
-            validation["validation_overlap"] = self._overlap(network)
+        if self.clips:
+            tracker = pysot.build_tracker(self.cfg, network, self.trainer.group.device)
+            validation["validation_overlap"] = float(np.mean([clip.overlap(tracker) for clip in self.clips]))
+        if self.pictures is not None:
+            self.log.picture("answers", self.pictures(network), epoch + 1)
         lr = float(self.trainer.optimizer.param_groups[-1]["lr"])
         self.log.epoch(epoch, lr, validation)
         if "validation_overlap" in validation:
             return validation["validation_overlap"]
         return -validation["validation_loss"] if validation else None
-
-    def _overlap(self, network: nn.Module) -> float:
-        tracker = pysot.build_tracker(self.cfg, network, self.trainer.group.device)  # type: ignore[arg-type]
-        overlaps = []
-        for sequence in self.sequences:
-            truth = sequence.ground_truth.enclosing_xywh()[:VALIDATION_FRAMES]
-            tracker.init(sequence.frame(0), truth[0])
-            found = [tracker.track(sequence.frame(index)).bbox for index in range(1, len(truth))]
-            seen = np.isfinite(truth[1:]).all(axis=1)
-            overlaps.append(iou_xywh(np.asarray(found)[seen], truth[1:][seen]).mean())
-        return float(np.mean(overlaps))
 
 
 if __name__ == "__main__":

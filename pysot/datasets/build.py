@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from yacs.config import CfgNode
 
 from pysot.config import predicts_points
@@ -101,6 +103,13 @@ def build_targets(cfg: CfgNode) -> TargetMaker:
         thresholds = {"threshold_high": train.THR_HIGH, "threshold_low": train.THR_LOW}
         boxes = AnchorTargets(grid, train.SEARCH_SIZE, anchor.STRIDE, **thresholds, **numbers)
     return PairTargets(boxes) if cfg.MASK.MASK else boxes
+
+
+def labelled_anchors(cfg: CfgNode) -> NDArray[np.float32] | None:
+    """Return the sizes (K, 2) of the anchors that are labelled, network pixels; None where cells are."""
+    if cfg.RPN.TYPE == "SiamFCHead" or predicts_points(cfg):
+        return None
+    return base_anchors_wh(cfg.ANCHOR.STRIDE, cfg.ANCHOR.RATIOS, cfg.ANCHOR.SCALES)
 
 
 def _crops(cfg: CfgNode) -> tuple[Crop, Crop]:

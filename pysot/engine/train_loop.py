@@ -32,6 +32,7 @@ from pysot.engine.optim import (
 )
 from pysot.engine.schedules import Schedule
 from pysot.engine.snapshots import Snapshots, TrainingState
+from pysot.models import SiameseNet
 from pysot.models.losses import Criterion, TrainingNetwork
 from pysot.utils import CheckpointError, PysotError
 
@@ -133,7 +134,7 @@ class Trainer:
         augment: DeviceAugment | None = None,
         snapshots: Snapshots | None = None,
         on_step: Callable[[Step], None] = lambda step: None,
-        on_epoch: Callable[[int, nn.Module], float | None] = lambda epoch, network: None,
+        on_epoch: Callable[[int, SiameseNet], float | None] = lambda epoch, network: None,
     ) -> None:
         self.plan = plan
         self.network = plan.network
@@ -217,13 +218,18 @@ class Trainer:
             on_gpu = [self.group.device] if self.group.device.type == "cuda" else None
             self._forward = DistributedDataParallel(self._forward, device_ids=on_gpu, broadcast_buffers=False)
 
+    @property
+    def judged(self) -> SiameseNet:
+        """The network that is validated and kept: the averaged one where there is one."""
+        return self.network if self.average is None else self.average.network
+
     def _leave_epoch(self) -> None:
-        judged = self.network if self.average is None else self.average.network
+        judged = self.judged
         if self.group.is_main:
-            with _evaluating(judged):
+            with evaluating(judged):
                 score = self.on_epoch(self.epoch, judged)
-            # Without scores, the latest weights are the ones to use.
-            if score is None or self.best is None or score > self.best:
+            # Without scores, the latest weights are the ones to use; anything is better than what is not a number.
+            if score is None or self.best is None or math.isnan(self.best) or score > self.best:
                 self.best = score
                 if self.snapshots is not None:
                     self.snapshots.save_best(judged.state_dict())
@@ -401,7 +407,7 @@ class Trainer:
 
 
 @contextlib.contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
+def evaluating(network: nn.Module) -> Iterator[None]:
     """Put a network into evaluation mode for the block; what is trained is set anew when the next epoch begins."""
     network.eval()
     with torch.no_grad():

@@ -1,16 +1,21 @@
-"""What a run tells: a bar for whoever watches, TensorBoard and a table for later, a picture at the end."""
+"""What a run tells: a bar for whoever watches, TensorBoard, a table and pictures for later, how it was started."""
 
 from __future__ import annotations
 
 import csv
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
+from pysot.datasets.contact_sheet import write_picture
+from pysot.engine.memory import peak_memory
 from pysot.utils import atomic_path
 
 if TYPE_CHECKING:
@@ -27,9 +32,10 @@ class TrainingLog:
         steps: In an epoch.
         pairs_per_step: Of all processes.
         print_freq: Steps between two points of the curves.
+        device: Whose memory is told.
     """
 
-    def __init__(self, folder: Path, steps: int, pairs_per_step: int, print_freq: int) -> None:
+    def __init__(self, folder: Path, steps: int, pairs_per_step: int, print_freq: int, device: torch.device) -> None:
         # tensorboardX is an extra; a run without it has the table and the bar.
         try:
             from tensorboardX import SummaryWriter
@@ -37,13 +43,23 @@ class TrainingLog:
             self._curves: Any = None
         else:
             self._curves = SummaryWriter(str(folder))
+        self.folder = folder
         self.table = folder / "history.csv"
+        self.device = device
         self.steps = steps
         self.pairs_per_step = pairs_per_step
         self.print_freq = print_freq
         self._rows = read_history(self.table)
         self._sums: dict[str, float] = defaultdict(float)
         self._bar: tqdm[Any] | None = None
+
+    def record(self, config: str, facts: Mapping[str, str]) -> None:
+        """Write down what is run: ``config.yaml``, which reproduces it, and a block of ``runs.txt`` for every start."""
+        with atomic_path(self.folder / "config.yaml") as temporary:
+            temporary.write_text(config, encoding="utf-8")
+        lines = [f"{name}: {fact}".replace("\n", "\n  ") for name, fact in facts.items()]
+        with open(self.folder / "runs.txt", "a", encoding="utf-8") as file:
+            file.write("\n".join([*lines, "", ""]))
 
     def step(self, step: Step) -> None:
         """Take note of a step."""
@@ -84,6 +100,9 @@ class TrainingLog:
         seconds = self._sums["seconds"]
         row["pairs_per_second"] = self._sums["steps"] * self.pairs_per_step / seconds if seconds else 0.0
         row["data_wait_share"] = self._sums["waited"] / seconds if seconds else 0.0
+        memory = peak_memory(self.device)
+        if memory is not None:
+            row["memory_gib"] = memory / 2**30
         row["skipped_steps"] = int(self._sums["skipped"])
         row |= validation
         self._sums.clear()
@@ -94,6 +113,13 @@ class TrainingLog:
             for name, value in validation.items():
                 self._curves.add_scalar(f"validation/{name}", value, (epoch + 1) * self.steps)
             self._curves.flush()
+
+    def picture(self, name: str, image: NDArray[np.uint8], epochs: int) -> None:
+        """Write a picture (H, W, 3) BGR of a network that was trained for so many epochs."""
+        write_picture(image, self.folder / f"{name}_e{epochs}.png")
+        if self._curves is not None:
+            rgb = np.ascontiguousarray(image[..., ::-1])
+            self._curves.add_image(name, rgb, epochs * self.steps, dataformats="HWC")
 
     def close(self) -> None:
         """End the bar and the curves."""
@@ -110,8 +136,9 @@ class TrainingLog:
             "pairs/s": f"{self._sums['steps'] * self.pairs_per_step / seconds:.1f}",
             "data": f"{self._sums['waited'] / seconds:.0%}",
         }
-        if torch.cuda.is_available():
-            shown["GiB"] = f"{torch.cuda.max_memory_allocated() / 2**30:.1f}"
+        memory = peak_memory(self.device)
+        if memory is not None:
+            shown["GiB"] = f"{memory / 2**30:.1f}"
         return shown
 
     def _write(self) -> None:
@@ -137,7 +164,7 @@ def plot_history(table: Path, picture: Path) -> bool:
         from matplotlib.figure import Figure
     except ImportError:
         return False
-    skip = ("epoch", "pairs_per_second", "data_wait_share", "skipped_steps")
+    skip = ("epoch", "pairs_per_second", "data_wait_share", "memory_gib", "skipped_steps")
     names = [name for name in dict.fromkeys(n for row in rows for n in row) if name not in skip]
     if not rows or not names:
         return False
