@@ -88,7 +88,7 @@ def plan_training(
 
     Args:
         network: The network.
-        train_layers: The backbone's layers to train; those it does not have are noted.
+        train_layers: The backbone's layers to train, or blocks of them (``layer4.3``); those it does not have are noted.
         layers_share: Their learning rate, as a share of the base learning rate.
         train_epoch: First epoch in which they are trained.
         frozen: Of `PARTS`, those that are never trained.
@@ -115,14 +115,19 @@ def plan_training(
 
 def _find_layers(backbone: nn.Module, names: Sequence[str]) -> tuple[dict[str, nn.Module], list[str]]:
     children = {name: child for name, child in backbone.named_children() if _has_weights(child)}
-    found = {name: children[name] for name in names if name in children}
+    blocks = {f"{name}.{index}": block for name, child in children.items() for index, block in child.named_children()}
+    known = children | blocks
+    found = {name: known[name] for name in names if name in known}
     kind = type(backbone).__name__
     if names and not found:
         raise ConfigError(
             f"BACKBONE.TRAIN_LAYERS {list(names)}: this {kind} has none of them, it has {sorted(children)}; "
             f"name some of these, or [] to keep it frozen"
         )
-    absent = [name for name in names if name not in children]
+    twice = [name for name in found if name.split(".")[0] in found and name not in children]
+    if twice:
+        raise ConfigError(f"BACKBONE.TRAIN_LAYERS: {twice[0]} is a part of {twice[0].split('.')[0]}; name one of them")
+    absent = [name for name in names if name not in known]
     return found, [f"BACKBONE.TRAIN_LAYERS: this {kind} has no {name}, it is passed over" for name in absent]
 
 

@@ -63,6 +63,26 @@ def changed(before, after):
 # The plan
 
 
+def test_blocks_of_a_layer_are_trained_alone():
+    blocks = ["layer3.2", "layer4"]
+    mobilenet = ["BACKBONE.TYPE", "mobilenetv2", "BACKBONE.KWARGS.used_layers", [4], "BACKBONE.TRAIN_LAYERS", blocks]
+    channels = ["RPN.KWARGS.in_channels", 16, "RPN.KWARGS.out_channels", 8, "BACKBONE.KWARGS.width_mult", 0.25]
+    cfg, network = small("BACKBONE.TRAIN_EPOCH", 0, sizes=[*mobilenet, *channels])
+    plan = build_plan(cfg, network)
+    plan.apply(0)
+    assert plan.trained(0) == ("backbone.layer3.2", "backbone.layer4", "rpn_head")
+    modes = {name.split(".conv.")[0] for name, module in network.backbone.named_modules() if module.training}
+    assert {mode.split(".")[0] for mode in modes} == {"layer3", "layer4"}
+    assert not network.backbone.layer3[1].training
+    before, optimizer = state_of(network), build_optimizer(cfg, plan)
+    step(network, optimizer, 0)
+    moved = {name for name in changed(before, state_of(network)) if name.startswith("backbone.")}
+    assert moved
+    assert all(name.startswith(("backbone.layer3.2.", "backbone.layer4.")) for name in moved)
+    with pytest.raises(ConfigError, match=r"layer4.1 is a part of layer4; name one of them"):
+        plan_training(network, ["layer4", "layer4.1"])
+
+
 def test_layers_are_unfrozen_at_their_epoch_and_normalisations_with_them():
     cfg, network = small("BACKBONE.TRAIN_EPOCH", 3)
     plan = build_plan(cfg, network)
