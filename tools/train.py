@@ -43,7 +43,7 @@ from pysot.runtime import choose_device
 from pysot.trackers.postprocess import target_probability
 from pysot.trackers.siamrpn import SiamRPNTracker
 from pysot.utils import InputError, commit_of
-from toolkit.datasets import load_dataset
+from toolkit.datasets import default_root, load_dataset
 from toolkit.errors import ToolkitError
 from toolkit.overlap import iou_xywh
 from toolkit.sequence import Sequence as Video
@@ -257,7 +257,7 @@ class Judge:
             names, count = train.VALIDATE_NAMES, train.VALIDATE_PAIRS
             self.pairs = build_pair_loader(cfg, train.SEED + 1, names=names, pairs_per_epoch=count)
         if train.VALIDATE_ON:
-            root = dataset_root or Path("testing_dataset")
+            root = dataset_root or default_root()
             self.clips = find_clips(train.VALIDATE_ON, root, train.VALIDATE_SEQUENCES, train.VALIDATE_FRAMES)
         self.pictures: AnswerPictures | None = None
 
