@@ -41,12 +41,14 @@ setup(
         "train": ["torchvision>=0.19", "tensorboardX>=2.6", "simplejpeg>=1.7"],
         "zoo": ["gdown>=5.1"],
         "eval": ["matplotlib>=3.7"],
+        "tune": ["optuna>=5", "matplotlib>=3.7"],
         "render": ["moderngl>=5.10"],
         # Triton's interpreter runs the GPU kernels' arithmetic on the CPU in the tests.
         "dev": [
             "pytest>=8",
             "pytest-xdist>=3.5",
             "matplotlib>=3.7",
+            "optuna>=5",
             "ruff==0.17.6",
             "mypy==2.4.1",
             "types-PyYAML",

@@ -59,7 +59,7 @@ RULES = {
     ),
     "pysot.__main__": Rule(),
     "pysot.__init__": Rule(for_types="pysot"),
-    "toolkit": Rule("numpy cv2 matplotlib tqdm colorama"),
+    "toolkit": Rule("numpy cv2 matplotlib tqdm colorama optuna sqlalchemy"),
 }
 
 
