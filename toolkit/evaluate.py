@@ -21,19 +21,21 @@ from numpy.typing import NDArray
 from toolkit.conventions import PUBLISHED, Conventions
 from toolkit.datasets import Dataset
 from toolkit.errors import DatasetError, ResultError, ToolkitError
+from toolkit.masks import mask_iou
 from toolkit.metrics import FloatArray, Statistic
 from toolkit.metrics.accuracy_robustness import AccuracyRobustness, accuracy_robustness, failure_frames
 from toolkit.metrics.average_overlap import AverageOverlapScores, average_overlap_scores
 from toolkit.metrics.bootstrap import PairedComparison, compare, confidence_interval, draws
 from toolkit.metrics.eao import ExpectedOverlap, expected_overlap
 from toolkit.metrics.long_term import LongTermScores, long_term_scores
+from toolkit.metrics.mask_overlap import MaskScores, mask_scores
 from toolkit.metrics.success import OnePassScores, one_pass_scores
 from toolkit.overlap import iou_xywh, vot_overlaps, vot_overlaps_within
 from toolkit.regions import Regions
-from toolkit.results import LAYOUTS, read_boxes, read_confidences, read_regions, read_times, write_atomic
+from toolkit.results import LAYOUTS, read_boxes, read_confidences, read_masks, read_regions, read_times, write_atomic
 from toolkit.sequence import Sequence
 
-Metrics = OnePassScores | AverageOverlapScores | AccuracyRobustness | ExpectedOverlap | LongTermScores
+Metrics = OnePassScores | MaskScores | AverageOverlapScores | AccuracyRobustness | ExpectedOverlap | LongTermScores
 
 GROUP = "/"
 """Separates group and member in the name of a statistic: "eao/all"."""
@@ -245,14 +247,39 @@ def score(truth: GroundTruth, tracker: Path, conventions: Conventions = PUBLISHE
 Scored = tuple[tuple[Metrics, ...], dict[str, Statistic]]
 
 
-def _read_one_pass(truth: GroundTruth, tracker: Path) -> FloatArray:
-    """Return (F, 4) boxes of all sequences."""
-    return np.concatenate([_read_boxes(truth, tracker, number) for number in range(len(truth.sequences))])
+OnePassRuns = tuple[FloatArray, list[FloatArray] | None]
 
 
-def _score_one_pass(truth: GroundTruth, boxes: FloatArray, conventions: Conventions) -> Scored:
+def _read_one_pass(truth: GroundTruth, tracker: Path) -> OnePassRuns:
+    """Return (F, 4) boxes of all sequences; and where any has masks, the overlap in each frame of each sequence."""
+    boxes = np.concatenate([_read_boxes(truth, tracker, number) for number in range(len(truth.sequences))])
+    if all(sequence.masks is None for sequence in truth.sequences):
+        return boxes, None
+    return boxes, [_mask_overlaps(sequence, tracker) for sequence in truth.sequences]
+
+
+def _mask_overlaps(sequence: Sequence, tracker: Path) -> FloatArray:
+    """Return (N,) the overlap of a tracker's masks with the annotated ones; (0,) without the one or the other.
+
+    NaN in the first frame, which is given, and where nothing of the target is seen.
+    """
+    path = LAYOUTS["one_pass"].masks_path(tracker, sequence.name)
+    if sequence.masks is None or path is None or not path.is_file():
+        return np.empty(0)
+    truth = [sequence.mask(index) if index else None for index in range(len(sequence))]
+    sizes = [None if mask is None or not mask.any() else (mask.shape[1], mask.shape[0]) for mask in truth]
+    found = read_masks(path, sizes)
+    pairs = zip(found, truth, strict=True)
+    return np.array([np.nan if one is None or two is None else mask_iou(one, two) for one, two in pairs])
+
+
+def _score_one_pass(truth: GroundTruth, runs: OnePassRuns, conventions: Conventions) -> Scored:
+    boxes, mask_overlaps = runs
     scores = one_pass_scores(truth.boxes, boxes, truth.lengths, truth.visible, conventions)
-    return (scores,), scores.statistics()
+    if mask_overlaps is None:
+        return (scores,), scores.statistics()
+    masks = mask_scores(mask_overlaps)
+    return (scores, masks), scores.statistics() | masks.statistics()
 
 
 def _read_repeated(truth: GroundTruth, tracker: Path) -> list[list[FloatArray]]:

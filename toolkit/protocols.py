@@ -19,9 +19,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toolkit.errors import DatasetError, ResultError, unknown_name
+from toolkit.masks import encode_mask
 from toolkit.overlap import vot_overlap
 from toolkit.regions import FAILED, INITIALIZED, SKIPPED, FloatArray, box_corners, start_box_cxcywh
-from toolkit.results import LAYOUTS, Layout, write_boxes, write_confidences, write_regions, write_times
+from toolkit.results import (
+    LAYOUTS,
+    Layout,
+    format_region,
+    write_boxes,
+    write_confidences,
+    write_masks,
+    write_regions,
+    write_times,
+)
 from toolkit.sequence import Sequence
 
 Clock = Callable[[], float]
@@ -31,7 +41,10 @@ RESTART_AFTER = 5
 
 
 class Output(Protocol):
-    """What a tracker says about one frame."""
+    """What a tracker says about one frame.
+
+    One that segments also has ``mask``, (H, W) bool; others need not have the attribute.
+    """
 
     @property
     def bbox(self) -> ArrayLike:
@@ -65,12 +78,14 @@ class Trajectory:
         confidences: (N,) the tracker's scores; NaN where it was not asked.
         seconds: (N,) time in ``init`` and ``track`` alone; 0 on frames that the tracker did not see.
         tracked: (N,) True where ``track`` was called.
+        masks: one line per frame, as result files have them; None where the sequence or the tracker has none.
     """
 
     regions: list[FloatArray]
     confidences: FloatArray
     seconds: FloatArray
     tracked: NDArray[np.bool_]
+    masks: list[str] | None = None
 
     @property
     def failures(self) -> list[int]:
@@ -273,6 +288,9 @@ def save(protocol: str, tracker: Path, sequence: str, runs: Series[Trajectory]) 
         write_times(times, np.stack([run.seconds for run in runs], axis=1))
     if layout.has_confidence:
         write_confidences(layout.confidence_path(tracker, sequence), runs[0].confidences)
+    masks = layout.masks_path(tracker, sequence)
+    if masks and runs[0].masks is not None:
+        write_masks(masks, runs[0].masks)
     for number, run in enumerate(runs, 1):
         path = layout.regions_path(tracker, sequence, number)
         if PROTOCOLS[protocol].full_precision:
@@ -305,6 +323,7 @@ class _Session:
         self._confidences = np.full(len(sequence), np.nan)
         self._seconds = np.zeros(len(sequence))
         self._tracked = np.zeros(len(sequence), dtype=bool)
+        self._masks: dict[int, str] = {}
         self.size = (0, 0)
 
     def start(self, index: int, box: FloatArray) -> None:
@@ -330,13 +349,27 @@ class _Session:
         if self._camera:
             self._camera.took(self._seconds[index])
         self._confidences[index] = output.score
+        self._keep_mask(index, getattr(output, "mask", None))
         box = self._checked(index, "bbox", output.bbox, 4)
         self._last = _Answer(box, box if output.polygon is None else self._checked(index, "polygon", output.polygon, 8))
         return self._last
 
     def trajectory(self, regions: list[FloatArray]) -> Trajectory:
         """Return the whole run."""
-        return Trajectory(regions, self._confidences, self._seconds, self._tracked)
+        masks = [self._masks.get(index, format_region([INITIALIZED])) for index in range(len(regions))]
+        return Trajectory(regions, self._confidences, self._seconds, self._tracked, masks if self._masks else None)
+
+    def _keep_mask(self, index: int, mask: ArrayLike | None) -> None:
+        """Keep a mask as text, where the sequence has masks to compare it with."""
+        if mask is None or self._sequence.masks is None:
+            return
+        pixels, size_wh = np.asarray(mask, dtype=bool), self.size
+        if pixels.shape != size_wh[::-1]:
+            raise ResultError(
+                f"{self._sequence.name} frame {index + 1}: the tracker's mask is {pixels.shape}, "
+                f"expected the frame's {size_wh[::-1]}"
+            )
+        self._masks[index] = encode_mask(pixels)
 
     def _checked(self, index: int, name: str, value: ArrayLike, size: int) -> FloatArray:
         numbers = np.asarray(value, dtype=np.float64).ravel()

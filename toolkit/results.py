@@ -9,6 +9,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterable
+from collections.abc import Sequence as Series
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from toolkit.errors import RegionError, ResultError
+from toolkit.masks import Mask, decode_mask
 from toolkit.regions import FloatArray, Regions
 
 _SEPARATORS = str.maketrans(",;\t", "   ")
@@ -27,12 +29,14 @@ class Layout:
     """Where a protocol keeps the results of one sequence, under the tracker's folder.
 
     The patterns take ``sequence`` and ``repetition`` (from 1). ``suffix`` of the confidences replaces ``.txt``.
+    Masks are of the first repetition.
     """
 
     regions: str
     times: str | None = None
     has_confidence: bool = False
     repetitions: int = 1
+    masks: str | None = None
 
     def regions_path(self, tracker: Path, sequence: str, repetition: int = 1) -> Path:
         """Return the file with the regions of one repetition."""
@@ -47,9 +51,13 @@ class Layout:
         """Return the file with the seconds per frame, None where the protocol has none."""
         return tracker / self.times.format(sequence=sequence) if self.times else None
 
+    def masks_path(self, tracker: Path, sequence: str) -> Path | None:
+        """Return the file with the masks, None where the protocol has none."""
+        return tracker / self.masks.format(sequence=sequence) if self.masks else None
+
 
 LAYOUTS = {
-    "one_pass": Layout("{sequence}.txt"),
+    "one_pass": Layout("{sequence}.txt", masks="masks/{sequence}.txt"),
     "supervised": Layout("baseline/{sequence}/{sequence}_{repetition:03d}.txt", repetitions=15),
     "realtime": Layout("realtime/{sequence}/{sequence}_{repetition:03d}.txt", repetitions=15),
     "unsupervised": Layout("unsupervised/{sequence}/{sequence}_{repetition:03d}.txt"),
@@ -158,6 +166,27 @@ def read_times(path: Path) -> FloatArray:
     return np.array(rows)
 
 
+def read_masks(path: Path, sizes_wh: Series[tuple[int, int] | None]) -> list[Mask | None]:
+    """Read one mask (H, W) per line; of the frame that was given, and of others that no size is said of, None.
+
+    Args:
+        path: the file; lines as :func:`toolkit.masks.encode_mask` makes them, or a status code.
+        sizes_wh: per frame the image's width and height, or None for a mask that is not needed.
+
+    Raises:
+        ResultError: missing, of another length, or a line that is no mask.
+    """
+    lines = _read_text(path, ResultError).splitlines()
+    _check_length(path, len(lines), len(sizes_wh), "masks")
+    masks: list[Mask | None] = []
+    for number, (line, size) in enumerate(zip(lines, sizes_wh, strict=True), 1):
+        try:
+            masks.append(None if size is None else decode_mask(line, size))
+        except RegionError as failure:
+            raise ResultError(f"{path} line {number}: {failure}") from None
+    return masks
+
+
 def format_region(region: ArrayLike) -> str:
     """Format a region as the VOT toolkit does: four decimals of the float32 values; a status code as an integer.
 
@@ -182,6 +211,11 @@ def write_boxes(path: Path, boxes_xywh: ArrayLike) -> None:
     """Write the boxes (N, 4) of a one-pass run, one x,y,w,h per line, in full precision."""
     rows = np.asarray(boxes_xywh, dtype=np.float64).reshape(-1, 4).tolist()
     write_atomic(path, "".join(",".join(map(repr, row)) + "\n" for row in rows))
+
+
+def write_masks(path: Path, lines: Iterable[str]) -> None:
+    """Write the masks of a run, one line per frame as :func:`toolkit.masks.encode_mask` makes them."""
+    write_atomic(path, "".join(f"{line}\n" for line in lines))
 
 
 def write_confidences(path: Path, confidences: Iterable[float]) -> None:
@@ -216,16 +250,19 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
 def _read_lines(path: Path, error: type[Exception], *, keep_first: bool = False) -> list[str]:
     """Return the lines without separators; blank lines at the end do not count."""
+    lines = _read_text(path, error).translate(_SEPARATORS).splitlines()
+    while len(lines) > keep_first and not lines[-1].strip():
+        lines.pop()
+    return lines
+
+
+def _read_text(path: Path, error: type[Exception]) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise error(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as failure:
         raise error(f"{path}: cannot be read as text ({failure})") from failure
-    lines = text.translate(_SEPARATORS).splitlines()
-    while len(lines) > keep_first and not lines[-1].strip():
-        lines.pop()
-    return lines
 
 
 def _first_bad_line(path: Path, lines: list[str], allow_nan: bool) -> str:

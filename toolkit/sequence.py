@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import DatasetError
+from toolkit.masks import Mask, read_mask
 from toolkit.regions import FloatArray, Regions
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+IMAGE_FOLDERS = ("img", "color")
+"""What the folder of the images may be called within a sequence's own."""
 
 
 class Frames:
@@ -52,6 +55,17 @@ class Frames:
         return len(self.paths) if self._count is None else self._count
 
 
+def masks_beside(images: Path, count: int) -> Frames | None:
+    """Return the masks in the folder ``mask`` beside that of the images, in the same order; None if there is none.
+
+    Args:
+        images: the folder of the images; of one that several sequences may share, nothing is beside.
+        count: how many there are.
+    """
+    folder = images.parent / "mask"
+    return Frames(folder, count=count) if images.name in IMAGE_FOLDERS and folder.is_dir() else None
+
+
 @dataclass(frozen=True, eq=False)
 class Sequence:
     """One video with one target.
@@ -65,6 +79,7 @@ class Sequence:
         visible: (N,) False on frames where the target is flagged absent; None if nothing is flagged.
         tags: per frame tag, such as "occlusion", its (N,) mask.
         annotated_size: image width and height if the annotations have them.
+        masks: the files of the target's mask in every frame; None where there are boxes alone.
     """
 
     name: str
@@ -74,6 +89,7 @@ class Sequence:
     visible: NDArray[np.bool_] | None = None
     tags: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     annotated_size: tuple[int, int] | None = None
+    masks: Frames | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -122,3 +138,14 @@ class Sequence:
             problem = "cannot be decoded as an image" if exists else "no such file"
             raise DatasetError(f"{path}: {problem} (frame {index + 1} of {self.name})")
         return np.asarray(image, dtype=np.uint8)
+
+    def mask(self, index: int) -> Mask:
+        """Read the target's mask in a frame, counted from 0, as (H, W) bool.
+
+        Raises:
+            DatasetError: there is none, or the file cannot be decoded.
+        """
+        files = [] if self.masks is None else self.masks.paths
+        if index >= len(files):
+            raise DatasetError(f"{self.name}: {len(files)} masks, {len(self)} frames: none for frame {index + 1}")
+        return read_mask(files[index])

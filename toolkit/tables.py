@@ -18,6 +18,7 @@ LABELS = {
     "precision": "Precision",
     "normalized_precision": "Norm. precision at 0.20",
     "normalized_precision_auc": "Norm. precision AUC",
+    "mask_iou": "Mask IoU",
     "accuracy": "Accuracy",
     "robustness": "Robustness",
     "lost_number": "Lost number",

@@ -1,0 +1,213 @@
+"""Masks: their text, their files, their score; from a tracker that draws them to the table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pytest
+
+from toolkit.datasets import load_dataset
+from toolkit.errors import DatasetError, RegionError, ResultError
+from toolkit.evaluate import evaluate
+from toolkit.masks import decode_mask, encode_mask, mask_iou, read_mask
+from toolkit.metrics.mask_overlap import mask_scores
+from toolkit.protocols import run_one_pass, save
+from toolkit.results import read_masks, write_boxes, write_masks
+from toolkit.tables import overall_table, to_text
+
+SIZE = (12, 8)  # width, height
+
+
+def square(left: int, top: int, side: int = 4) -> np.ndarray:
+    mask = np.zeros(SIZE[::-1], dtype=bool)
+    mask[top : top + side, left : left + side] = True
+    return mask
+
+
+# As text.
+
+
+def test_a_line_by_hand():
+    mask = np.zeros((5, 6), dtype=bool)
+    mask[1, 2] = mask[2, 2:5] = mask[3, 4] = True
+    # The window is 3 x 3 at column 2, row 1: X.. XXX ..X, so none outside first, then 1, 2, 3, 2, 1.
+    assert encode_mask(mask) == "m2,1,3,3,0,1,2,3,2,1"
+
+
+def test_a_full_window_has_two_runs():
+    assert encode_mask(np.ones((2, 3), dtype=bool)) == "m0,0,3,2,0,6"
+
+
+def test_any_mask_survives_the_round_trip():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        height, width = rng.integers(1, 20, 2)
+        mask = rng.random((height, width)) < rng.random()
+        assert (decode_mask(encode_mask(mask), (width, height)) == mask).all()
+
+
+@pytest.mark.parametrize("shift", [(-2, 0), (0, -3), (3, 1), (-9, 0), (0, 9)])
+def test_what_lies_beyond_the_image_is_cut_off(shift):
+    mask = square(3, 2)
+    moved = np.zeros((40, 40), dtype=bool)
+    moved[10:18, 10:22] = mask
+    seen = moved[10 - shift[1] : 18 - shift[1], 10 - shift[0] : 22 - shift[0]]
+    line = f"m{3 + shift[0]},{2 + shift[1]},4,4,0,16"
+    assert (decode_mask(line, SIZE) == seen).all()
+
+
+@pytest.mark.parametrize("line", ["1", "m", "m1,2,3", "m0,0,2,2,5", "m0,0,2,2,-1,5", "m0,0,2,x,4", "m0,0,-2,2,0,4"])
+def test_what_is_no_mask_is_refused(line):
+    with pytest.raises(RegionError, match="mask"):
+        decode_mask(line, SIZE)
+
+
+def test_overlap_by_hand():
+    # 4 x 4 against the same one column over: 12 shared, 20 in either.
+    assert mask_iou(square(3, 2), square(4, 2)) == 12 / 20
+    assert mask_iou(square(0, 0), square(8, 4)) == 0
+    assert np.isnan(mask_iou(np.zeros((2, 2), dtype=bool), np.zeros((2, 2), dtype=bool)))
+
+
+# As files.
+
+
+def test_result_file_byte_for_byte(tmp_path):
+    write_masks(tmp_path / "a.txt", ["1", encode_mask(square(3, 2)), encode_mask(square(0, 0, 0))])
+    assert (tmp_path / "a.txt").read_bytes() == b"1\nm3,2,4,4,0,16\nm0,0,1,1,1\n"
+    first, second, third = read_masks(tmp_path / "a.txt", [None, SIZE, SIZE])
+    assert first is None
+    assert (second == square(3, 2)).all()
+    assert not third.any()
+
+
+def test_faults_of_a_result_file_name_the_line(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("1\nm0,0,2,2,5\n")
+    with pytest.raises(ResultError, match=r"a.txt line 2: .* 2 x 2: its runs have 5 pixels"):
+        read_masks(path, [None, SIZE])
+    with pytest.raises(ResultError, match=r"2 masks, the sequence has 3 frames \(the file ends after line 2\)"):
+        read_masks(path, [None, SIZE, SIZE])
+    with pytest.raises(ResultError, match="no such file"):
+        read_masks(tmp_path / "b.txt", [])
+
+
+def test_an_annotated_mask_is_what_is_not_black(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.array([[0, 1, 255]], dtype=np.uint8))
+    assert read_mask(tmp_path / "a.png").tolist() == [[False, True, True]]
+    with pytest.raises(DatasetError, match=r"b.png: no such file"):
+        read_mask(tmp_path / "b.png")
+
+
+# As a score.
+
+
+def test_sequences_count_the_same_however_long_they_are():
+    scores = mask_scores([np.array([np.nan, 1.0, 1.0, 1.0]), np.array([np.nan, 0.5]), np.empty(0)])
+    assert scores.overlap[:2].tolist() == [1, 0.5]
+    weights = np.array([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0], [0.0, 0.0, 1.0]])
+    np.testing.assert_array_equal(scores.statistics()["mask_iou"](weights), [0.75, 0.5, np.nan])
+
+
+@dataclass
+class Drawn:
+    bbox: np.ndarray
+    score: float
+    polygon: None
+    mask: np.ndarray
+
+
+class OneColumnOff:
+    """Draws the square of its frame one column to the right; the frame's brightness says where the square is."""
+
+    def init(self, frame, box):
+        pass
+
+    def track(self, frame):
+        left = int(frame[0, 0, 0]) // 10
+        return Drawn(np.array([left, 2.0, 4.0, 4.0]), 1.0, None, square(left + 1, 2))
+
+
+class Boxes:
+    """Says the same and draws nothing."""
+
+    def init(self, frame, box):
+        pass
+
+    def track(self, frame):
+        answer = OneColumnOff().track(frame)
+        return type("Answer", (), {"bbox": answer.bbox, "score": 1.0, "polygon": None})()
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    """Two sequences of 4 frames, a square that moves by a column; in one, nothing is seen in the third."""
+    for name, hidden in (("seen", None), ("hidden", 2)):
+        folder = tmp_path / "data/Drawn" / name
+        for part in ("img", "mask"):
+            (folder / part).mkdir(parents=True)
+        for index in range(4):
+            mask = square(index, 2) & (index != hidden)
+            cv2.imwrite(str(folder / f"img/{index + 1:04d}.png"), np.full((*SIZE[::-1], 3), 10 * index, np.uint8))
+            cv2.imwrite(str(folder / f"mask/{index + 1:04d}.png"), mask.astype(np.uint8) * 255)
+        write_boxes(folder / "groundtruth_rect.txt", [[index, 2, 4, 4] for index in range(4)])
+    return tmp_path
+
+
+def run(tracker, dataset, results, name):
+    for sequence in dataset.sequences:
+        save("one_pass", results / "Drawn" / name, sequence.name, [run_one_pass(tracker, sequence)])
+
+
+def test_from_a_tracker_to_the_table(drawn):
+    dataset = load_dataset("Drawn", drawn / "data")
+    run(OneColumnOff(), dataset, drawn / "results", "drawing")
+    run(Boxes(), dataset, drawn / "results", "boxes")
+    lines = (drawn / "results/Drawn/drawing/masks/hidden.txt").read_text().splitlines()
+    assert lines == ["1", "m2,2,4,4,0,16", "m3,2,4,4,0,16", "m4,2,4,4,0,16"]
+    assert not (drawn / "results/Drawn/boxes/masks").exists()
+    evaluation = evaluate(dataset, drawn / "results")
+    assert not evaluation.failures
+    # 12 of 20 pixels in every frame but the given one, and the one in which there is nothing to draw.
+    assert evaluation.scores["drawing"].value("mask_iou") == pytest.approx(0.6)
+    assert np.isnan(evaluation.scores["boxes"].value("mask_iou"))
+    assert evaluation.scores["boxes"].overall()["mask_iou"] is None
+    table = to_text(overall_table(evaluation))
+    assert "Mask IoU" in table
+    assert [line.split()[5] for line in table.splitlines()[3:]] == ["-", "0.600"]
+
+
+def test_json_annotations_find_the_masks_beside_the_images(drawn):
+    names = [f"seen/img/{index + 1:04d}.png" for index in range(4)]
+    entry = {"img_names": names, "gt_rect": [[0, 2, 4, 4]] * 4}
+    (drawn / "data/Drawn/Drawn.json").write_text(json.dumps({"seen": entry}))
+    (sequence,) = load_dataset("Drawn", drawn / "data").sequences
+    assert (sequence.mask(3) == square(3, 2)).all()
+    (drawn / "data/Drawn/seen/mask/0004.png").unlink()
+    (sequence,) = load_dataset("Drawn", drawn / "data").sequences
+    with pytest.raises(DatasetError, match="seen: 3 masks, 4 frames: none for frame 4"):
+        sequence.mask(3)
+
+
+def test_no_masks_are_kept_where_none_are_annotated(drawn):
+    for file in (drawn / "data/Drawn/seen/mask").iterdir():
+        file.unlink()
+    (drawn / "data/Drawn/seen/mask").rmdir()
+    sequence = next(each for each in load_dataset("Drawn", drawn / "data").sequences if each.name == "seen")
+    assert sequence.masks is None
+    assert run_one_pass(OneColumnOff(), sequence).masks is None
+
+
+def test_a_mask_of_another_size_is_the_trackers_fault(drawn):
+    class Wrong(OneColumnOff):
+        def track(self, frame):
+            answer = super().track(frame)
+            answer.mask = answer.mask.T
+            return answer
+
+    sequence = load_dataset("Drawn", drawn / "data").sequences[0]
+    with pytest.raises(ResultError, match=r"frame 2: the tracker's mask is \(12, 8\), expected the frame's \(8, 12\)"):
+        run_one_pass(Wrong(), sequence)
