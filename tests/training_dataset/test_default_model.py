@@ -85,7 +85,7 @@ def test_splits_share_no_image_and_no_sequence(made):
 
 
 def test_boxes_that_teach_nothing_are_left_out(script, made):
-    rows = json.loads((made / "stills" / "objects.json").read_text())["annotations"]
+    rows = json.loads((made / "objects.json").read_text())["annotations"]
     assert [row["bbox"] for row in rows] == [[40, 30, 80, 60]] * 6
     assert script.fault((0, 0, 12, 60), (300, 200), "a") is None
     assert script.fault((0, 0, 11.9, 40), (300, 200), "a") == "small"

@@ -97,8 +97,8 @@ def usable_stills(material: Path, output: Path) -> Path:
                 dropped[reason] += 1
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file}: expected COCO's JSON with the images' sizes ({error!r})") from error
-    chosen = output / "stills" / "objects.json"
-    chosen.parent.mkdir(parents=True, exist_ok=True)
+    chosen = output / "objects.json"
+    output.mkdir(parents=True, exist_ok=True)
     write_json(chosen, content | {"annotations": rows})
     print(f"stills: {len(rows)} boxes; not used: {', '.join(f'{n} {why}' for why, n in dropped.most_common())}")
     return chosen
