@@ -7,6 +7,7 @@ AMD EPYC (Zen 5): pass --baseline none on other machines.
     python benchmarks/track.py                                # all configurations, CPU
     python benchmarks/track.py --config siammask_r50_l3 --runtime eager fused
     python benchmarks/track.py --targets 1 4 16 --device cuda
+    python benchmarks/track.py --config siamrpn_nano --set RPN.KWARGS.out_channels 64
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", nargs="+", help="experiments to measure (default: all that differ in speed)")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY VALUE", help="configuration keys to change")
     parser.add_argument("--runtime", nargs="+", choices=("eager", "fused"), default=["eager", "fused"])
     parser.add_argument("--targets", nargs="+", type=int, default=[1], help="targets per frame, one batch")
     parser.add_argument("--device", default="cpu")
@@ -98,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     lines = []
     try:
         for name in tqdm(names, unit="config", file=sys.stderr):
-            cfg = pysot.load_cfg(name)
+            cfg = pysot.load_cfg(name, args.set)
             torch.manual_seed(0)
             model = pysot.build_model(cfg).eval()
             for runtime in args.runtime:
