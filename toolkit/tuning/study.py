@@ -152,7 +152,7 @@ class Search:
         self.defaults = dict(defaults)
         self._url = url
         self._folder = folder
-        self._seed = seed
+        self.seed = seed
         self._lock = folder / ".study.lock"
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         with locked(self._lock), _explained(url):
@@ -241,10 +241,8 @@ class Search:
         return [_row(trial, self.ranges) for trial in self.study.get_trials(deepcopy=False)]
 
     def _prepare(self, total: int) -> bool:
-        """Return whether there is a trial to begin; the sampler and the queue are then ready for it."""
+        """Return whether there is a trial to begin; the queue is then ready for it."""
         counted = _counted(self.study)
-        # Seeded by what counts: after an interruption, the same process comes to the same trials.
-        self.study.sampler = optuna.samplers.TPESampler(seed=self._seed + 1_000_003 * len(counted))
         if not any(_DEFAULT in trial.user_attrs for trial in counted):
             self.study.enqueue_trial(self.defaults, user_attrs={_DEFAULT: True})
             return True
@@ -281,6 +279,9 @@ class _Run:
         before = sum(other.number < trial.number for other in _counted(self.search.study))
         if before >= self.total and not is_default:
             raise _Surplus
+        # Seeded by the trials that count before it: no two workers propose the same, and after an interruption the
+        # same trials come.
+        self.search.study.sampler = optuna.samplers.TPESampler(seed=self.search.seed + 1_000_003 * before)
         values = {each.key: each.suggest(trial) for each in self.search.ranges}
         step = 0
 
