@@ -253,15 +253,17 @@ def check_channels(cfg: CfgNode) -> Faults:
 
 
 def check_datasets(cfg: CfgNode) -> Faults:
-    """Yield data sets to train on that are not described, and descriptions that cannot be used."""
+    """Yield data sets to train or validate on that are not described, and descriptions that cannot be used."""
     known = [name for name, node in cfg.DATASET.items() if isinstance(node, CfgNode) and "ROOT" in node]
-    for name in cfg.DATASET.NAMES:
-        if name not in known:
-            yield f"DATASET.NAMES has {name!r}, which DATASET does not describe: it has {', '.join(known)}"
+    used = {"DATASET.NAMES": cfg.DATASET.NAMES, "TRAIN.VALIDATE_NAMES": cfg.TRAIN.VALIDATE_NAMES}
+    for key, names in used.items():
+        for name in names:
+            if name not in known:
+                yield f"{key} has {name!r}, which DATASET does not describe: it has {', '.join(known)}"
     for name in known:
         entry = cfg.DATASET[name]
         for key in ("ROOT", "ANNO"):
-            if name in cfg.DATASET.NAMES and not entry[key]:
+            if any(name in names for names in used.values()) and not entry[key]:
                 yield f"DATASET.{name}.{key} is empty: expected a path"
         if entry.FRAME_RANGE < 0:
             yield f"DATASET.{name}.FRAME_RANGE: expected not negative, got {entry.FRAME_RANGE}"

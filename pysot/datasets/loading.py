@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import cv2
+import torch
 from torch.utils.data import DataLoader, Sampler
 
 from pysot.datasets.samples import Batch, PairDataset, PairKey
@@ -102,6 +103,7 @@ class PairLoader:
             persistent_workers=workers > 0,
             pin_memory=pin_memory,
             worker_init_fn=_start_worker,
+            generator=torch.Generator(),  # without one, every epoch takes a number from the training's
         )
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:

@@ -182,6 +182,10 @@ FAULTS = [
         ["DATASET.NAMES has 'GOT10K', which DATASET does not describe: it has VID, YOUTUBEBB, COCO, DET"],
     ),
     (
+        "TRAIN.VALIDATE_NAMES [MINE_VAL]",
+        ["TRAIN.VALIDATE_NAMES has 'MINE_VAL', which DATASET does not describe: it has VID, YOUTUBEBB, COCO, DET"],
+    ),
+    (
         "DATASET.NAMES [SEARCH]",
         ["DATASET.NAMES has 'SEARCH', which DATASET does not describe: it has VID, YOUTUBEBB, COCO, DET"],
     ),
