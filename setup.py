@@ -24,7 +24,7 @@ setup(
     ],
     package_dir={"pysot.tools": "tools", "pysot.experiments": "experiments"},
     package_data={
-        "pysot": ["py.typed"],
+        "pysot": ["py.typed", "zoo/weights/*.safetensors"],
         "toolkit": ["py.typed"],
         "pysot.experiments": [f"{name}/config.yaml" for name in EXPERIMENTS],
     },
@@ -34,6 +34,7 @@ setup(
         "opencv-python>=4.6",
         "yacs>=0.1.8",
         "pyyaml>=6",
+        "safetensors>=0.4",
         "tqdm>=4.60",
         "colorama>=0.4",
     ],

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pysot.engine.legacy import Converted, rename_alexnet, to_native
@@ -37,6 +38,8 @@ _HARMLESS: list[Any] = [
     (_Skipped, "numpy._core.multiarray.scalar"),
     (_Skipped, "numpy.dtype"),
 ]
+#: Suffix of a format that holds named tensors and texts, and nothing that could be executed.
+SAFETENSORS = ".safetensors"
 # Counters that old files lack and inference does not use.
 _OPTIONAL = "num_batches_tracked"
 # ImageNet's ResNets have 1x1 shortcuts where the trackers' dilated ones have 3x3: there the two never fit.
@@ -96,9 +99,9 @@ def load_checkpoint(model: nn.Module, path: str | os.PathLike[str], *, strict: b
     """Load a checkpoint of any known layout into a network, in place.
 
     Known are this project's and PySOT's weights and training checkpoints (both AlexNet layouts), foolwood/SiamMask,
-    foolwood/DaSiamRPN, siamfc-pytorch, backbones alone, and torchvision's ImageNet ResNets and MobileNetV2. The layout
-    is recognised by the names of the tensors. torchvision's expect normalised RGB; they are changed to give the same
-    answers for this project's input, BGR in 0..255.
+    foolwood/DaSiamRPN, siamfc-pytorch, backbones alone, and torchvision's ImageNet ResNets and MobileNetV2, as files of
+    PyTorch or of safetensors (by the suffix). The layout is recognised by the names of the tensors. torchvision's
+    expect normalised RGB; they are changed to give the same answers for this project's input, BGR in 0..255.
 
     Args:
         model: From `pysot.build_model`.
@@ -121,14 +124,22 @@ def load_checkpoint(model: nn.Module, path: str | os.PathLike[str], *, strict: b
 
 
 def convert_checkpoint(
-    source: str | os.PathLike[str], target: str | os.PathLike[str], model: nn.Module | None = None
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    model: nn.Module | None = None,
+    *,
+    half: bool = False,
+    metadata: Mapping[str, str] | None = None,
 ) -> LoadReport:
     """Write a checkpoint of any known layout in the native one.
 
     Args:
         source: The file to read.
-        target: The file to write; it is replaced, whole or not at all.
+        target: The file to write, ``.safetensors`` or PyTorch's; it is replaced, whole or not at all.
         model: The network the result must fit; None to keep whatever the file has.
+        half: Store convolutions in half precision. Biases and normalisations, whose variances may exceed its range,
+            stay as they are.
+        metadata: Texts to keep in a ``.safetensors`` file.
 
     Returns:
         As for `load_checkpoint`; without a model nothing is missing or unexpected.
@@ -137,7 +148,18 @@ def convert_checkpoint(
         CheckpointError: As for `load_checkpoint`.
     """
     report, state = _read_for(Path(source), None if model is None else model.state_dict(), strict=True)
-    save_tensors(state, target)
+    if half:
+        state = {name: tensor.half() if tensor.ndim > 1 else tensor for name, tensor in state.items()}
+        lost = [name for name, tensor in state.items() if not tensor.isfinite().all()]
+        if lost:
+            raise CheckpointError(f"{source}: {lost[0]} has values that half precision cannot hold")
+    if Path(target).suffix == SAFETENSORS:
+        # Tensors that share memory, and views, cannot be written.
+        owned = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
+        with atomic_path(target) as temporary:
+            save_file(owned, temporary, None if metadata is None else dict(metadata))
+    else:
+        save_tensors(state, target)
     return report
 
 
@@ -154,9 +176,12 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder, expected a checkpoint file")
     try:
-        with _safe_reading(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # on how the file was written; what matters raises
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        if path.suffix == SAFETENSORS:
+            content: Any = load_file(path)
+        else:
+            with _safe_reading(), warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # on how the file was written; what matters raises
+                content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise
     except Exception as error:  # a damaged file can make the reader fail in any way

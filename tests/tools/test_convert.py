@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -212,3 +213,60 @@ def test_a_folder_in_place_of_the_output_is_one_line(config, tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
+
+
+def test_safetensors_keeps_weights_and_says_what_they_are(tmp_path, config):
+    from safetensors import safe_open
+
+    path = config()
+    source, out, back = tmp_path / "in.pth", tmp_path / "out.safetensors", tmp_path / "back.pth"
+    torch.save(build(path).state_dict(), source)
+    assert run(source, out, "--cfg", path, "--note", "two epochs") == 0
+    with safe_open(out, "pt") as file:
+        texts = file.metadata()
+    cfg = pysot.load_cfg(path).dump()
+    assert texts["config"] == cfg
+    assert texts["config_sha256"] == hashlib.sha256(cfg.encode()).hexdigest()
+    assert (texts["note"], texts["pysot"]) == ("two epochs", pysot.__version__)
+    model = build(path)
+    assert pysot.load_checkpoint(model, out).fits
+    assert run(out, back) == 0
+    state = torch.load(source, weights_only=True)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
+    assert all(torch.equal(tensor, state[name]) for name, tensor in torch.load(back, weights_only=True).items())
+
+
+@pytest.mark.parametrize("name", ["out.safetensors", "out.pth"])
+def test_half_precision_is_read_as_single(tmp_path, config, name):
+    path = config()
+    original = build(path)
+    original.backbone.features[1].running_var.fill_(1e6)  # more than half precision holds
+    source, out, whole = tmp_path / "in.pth", tmp_path / name, tmp_path / f"whole_{name}"
+    torch.save(original.state_dict(), source)
+    assert run(source, out, "--half") == 0
+    assert run(source, whole) == 0
+    assert out.stat().st_size < 0.55 * whole.stat().st_size
+    model = build(path)
+    assert pysot.load_checkpoint(model, out).fits
+    expected = original.state_dict()
+    for key, tensor in model.state_dict().items():
+        assert tensor.dtype == expected[key].dtype
+        wanted = expected[key].half().float() if tensor.ndim > 1 else expected[key]
+        assert torch.equal(tensor, wanted)
+
+
+def test_what_half_precision_cannot_hold_and_a_note_without_a_place_are_refused(tmp_path, config, capsys):
+    model = build(config())
+    torch.nn.init.constant_(model.backbone.features[0].weight, 1e5)
+    torch.save(model.state_dict(), tmp_path / "in.pth")
+    assert run(tmp_path / "in.pth", tmp_path / "out.safetensors", "--half") == 2
+    assert "backbone.features.0.weight has values that half precision cannot hold" in capsys.readouterr().err
+    assert run(tmp_path / "in.pth", tmp_path / "out.pth", "--note", "x") == 2
+    assert "--note needs an OUT that ends in .safetensors" in capsys.readouterr().err
+    assert sorted(file.name for file in tmp_path.glob("out*")) == []
+
+
+def test_a_damaged_safetensors_file_is_refused(tmp_path, config, capsys):
+    (tmp_path / "in.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0garbage!")
+    assert run(tmp_path / "in.safetensors", tmp_path / "out.pth") == 2
+    assert "not a checkpoint, or a damaged or incomplete one (SafetensorError" in capsys.readouterr().err
