@@ -1,26 +1,17 @@
-"""Every configuration that trains: a step on drawn crops, with the published network and with a narrow one."""
+"""Every configuration that trains does: its loss falls on drawn pairs, and its published network takes steps."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 import tiny_training as tiny
 import torch
-import yaml
+from narrow_recipes import RECIPES, narrow, recipe_trainer, repeat_one_batch
 
 import pysot
-from pysot.engine.build import build_network, build_trainer
-from pysot.engine.train_loop import Step
 
-ROOT = Path(__file__).resolve().parents[2]
-RECIPES = sorted(
-    folder.parent.name
-    for folder in (ROOT / "experiments").glob("*/config.yaml")
-    if "DATASET" in yaml.safe_load(folder.read_text(encoding="utf-8"))
-)
 #: Those whose gradients PySOT summed over the GPUs.
 SUMMED = [
     "siamrpn_alex_dwxcorr_16gpu",
@@ -29,6 +20,28 @@ SUMMED = [
     "siamrpn_r50_l234_dwxcorr_8gpu",
     "siamrpn_r50_l234_dwxcorr_otb_8gpu",
 ]
+#: Each method has at least these.
+SYSTEMS = [
+    "siamfc_alex",
+    "siamrpn_alex_upchannel_1gpu",
+    "dasiamrpn_vot_1gpu",
+    "siamrpn_alex_dwxcorr_1gpu",
+    "siamrpn_mobilev2_l234_dwxcorr_1gpu",
+    "siamrpn_r18_l234_dwxcorr_1gpu",
+    "siamrpn_r34_l234_dwxcorr_1gpu",
+    "siamrpn_r50_l234_dwxcorr_1gpu",
+    "siammask_r50_base",
+    "siammask_r50_refine",
+]
+
+
+#: Narrow, these compute what another one does.
+TWINS = [
+    "siamfc_alex_5s",
+    "siamrpn_r34_l234_dwxcorr_1gpu",
+    "siamrpn_r50",
+    "siamrpn_r50_l234_dwxcorr_16gpu",
+]
 
 
 @pytest.fixture(scope="module")
@@ -36,37 +49,46 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.write_training_set(tmp_path_factory.mktemp("recipes") / "set")
 
 
-def narrow(cfg: Any) -> list[Any]:
-    """Return what makes the network narrow, and the crops small where the score map allows it."""
-    if cfg.BACKBONE.TYPE == "alexnet":
-        return ["BACKBONE.KWARGS.width_mult", 0.1, "RPN.KWARGS.in_channels", 25, "RPN.KWARGS.out_channels", 8]
-    if cfg.BACKBONE.TYPE != "resnet50":
-        return []
-    layers = cfg.BACKBONE.KWARGS.used_layers if len(cfg.ADJUST.KWARGS.in_channels) > 1 else [3]
-    channels: Any = [8] * len(layers)
-    small = ["BACKBONE.TYPE", "resnet18", "ADJUST.KWARGS.in_channels", [64 * 2 ** (layer - 1) for layer in layers]]
-    small += ["ADJUST.KWARGS.out_channels", channels]
-    small += ["RPN.KWARGS.in_channels", channels if len(layers) > 1 else 8]
-    return small + (["MASK.KWARGS.in_channels", 8, "MASK.KWARGS.hidden", 8] if cfg.MASK.MASK else [])
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
-def train_a_step_of_both_phases(name: str, data: Path, sizes: list[Any]) -> None:
-    recipe = pysot.load_cfg(name)
-    sources = [
-        option
-        for source in recipe.DATASET.NAMES
-        for key, value in (("ROOT", str(data)), ("ANNO", str(data / "train.json")), ("NUM_USE", -1))
-        for option in (f"DATASET.{source}.{key}", value)
-    ]
-    overrides = [
-        *[*sources, *sizes, "TRAIN.BATCH_SIZE", 2, "DATASET.VIDEOS_PER_EPOCH", 2, "TRAIN.NUM_WORKERS", 0],
-        *["BACKBONE.PRETRAINED", "", "TRAIN.EPOCH", 2, "TRAIN.LR_WARMUP.WARMUP", False],
-        *["BACKBONE.TRAIN_EPOCH", min(1, recipe.BACKBONE.TRAIN_EPOCH)],
-    ]
-    cfg = pysot.load_cfg(name, overrides)
-    network, _ = build_network(cfg, tiny.ALONE)
-    steps: list[Step] = []
-    trainer = build_trainer(cfg, network, tiny.ALONE, on_step=steps.append)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in TWINS else name for name in RECIPES]
+)
+def test_its_loss_falls(name: str, data: Path):
+    """The whole recipe, warm-up, unfreezing and schedule, with a step or a few in each of its epochs."""
+    # Refined masks are the most expensive, and nine of a pair; unrefined ones learn the slowest.
+    refined, masks = pysot.load_cfg(name).REFINE.REFINE, pysot.load_cfg(name).MASK.MASK
+    trainer, steps = recipe_trainer(name, data, *narrow(name), pairs=1 if refined else 2 if masks else 4)
+    each = math.ceil(20 / trainer.schedule.epochs) * (3 if masks and not refined else 1)
+    repeat_one_batch(trainer, each)
+    before = tiny.weights_of(trainer)
+    trainer.run()
+    assert len(steps) == trainer.schedule.epochs * each
+    assert not any(step.skipped for step in steps)
+    totals = [step.losses["total"] for step in steps]
+    # The mask loss, 36-fold, has the gradient clipped: it falls slowly for a start.
+    assert max(totals[-3:]) < (0.92 if masks and not refined else 0.7) * totals[0]
+    assert ("mask" in steps[0].losses) == masks
+    if masks:
+        assert steps[-1].losses["mask"] < 0.95 * steps[0].losses["mask"]
+    changed = tiny.differing(before, tiny.weights_of(trainer))
+    for part in trainer.plan.parts:
+        assert any(weight.startswith(f"{part.name}.") for weight in changed), part.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_as_it_is_it_takes_steps(name: str, data: Path):
+    """A step before and one after the backbone is unfrozen, with the published network and crops."""
+    start = min(1, pysot.load_cfg(name).BACKBONE.TRAIN_EPOCH)
+    two = ["TRAIN.EPOCH", 2, "TRAIN.LR_WARMUP.WARMUP", False, "BACKBONE.TRAIN_EPOCH", start]
+    trainer, steps = recipe_trainer(name, data, *two)
     before = tiny.weights_of(trainer)
     trainer.run()
     assert len(steps) == 2
@@ -76,25 +98,42 @@ def train_a_step_of_both_phases(name: str, data: Path, sizes: list[Any]) -> None
         assert any(weight.startswith(f"{part.name}.") for weight in changed), part.name
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name in ("siamrpn_r50", "siamrpn_alex_dwxcorr_16gpu")])
-def test_narrow_it_takes_steps(name, data):
-    train_a_step_of_both_phases(name, data, narrow(pysot.load_cfg(name)))
+def test_every_system_has_a_recipe():
+    assert {*SUMMED, *SYSTEMS} <= set(RECIPES)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", RECIPES)
-def test_as_it_is_it_takes_steps(name, data):
-    train_a_step_of_both_phases(name, data, [])
-
-
-def test_the_recipes_are_those_known():
-    assert {*SUMMED, "siamfc_alex", "siammask_r50_base"} <= set(RECIPES)
+def test_the_gradients_of_pysot_s_recipes_alone_are_summed():
     assert {name for name in RECIPES if pysot.load_cfg(name).TRAIN.GRAD_REDUCE == "sum"} == set(SUMMED)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+@pytest.mark.parametrize("name", RECIPES)
+def test_its_header_says_for_how_many_gpus_it_is(name: str):
+    text = (Path(pysot.__file__).parents[1] / "experiments" / name / "config.yaml").read_text(encoding="utf-8")
+    header = " ".join(line for line in text.split("\n\n")[0].splitlines())
+    assert "CPU" in header or ("GPU" in header and "GRAD_REDUCE" in text)
+    assert " --config " in header
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if pysot.load_cfg(name).MASK.MASK])
+def test_a_network_with_masks_is_given_some(name: str):
+    cfg = pysot.load_cfg(name)
+    assert any(cfg.DATASET[source].MASKS for source in cfg.DATASET.NAMES)
+
+
+def test_the_second_stage_of_siammask_starts_from_the_first_and_keeps_it(data: Path):
+    """Backbone, neck and box head of the first stage come out of the second as they went in, statistics included."""
+    first, _ = recipe_trainer("siammask_r50_base", data, *narrow("siammask_r50_base"))
+    file = data.parent / "first.pth"
+    torch.save(first.network.state_dict(), file)
+    second, steps = recipe_trainer(
+        *("siammask_r50_refine", data, *narrow("siammask_r50_refine")),
+        *["TRAIN.PRETRAINED", str(file), "TRAIN.EPOCH", 2],
+        pairs=1,
+    )
+    second.run()
+    assert len(steps) == 2
+    ends = second.network.state_dict()
+    kept = {name: tensor for name, tensor in first.network.state_dict().items() if not name.startswith("mask_head.")}
+    assert tiny.differing(kept, {name: ends[name] for name in kept}) == []
+    learnt = {name.split(".")[0] for name in ends if name not in kept}
+    assert learnt == {"mask_head", "refine_head"}
