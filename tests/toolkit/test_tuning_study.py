@@ -33,8 +33,8 @@ def start(folder, study, total, delay=0.02):
 
 def test_the_first_trial_is_the_configurations_own_and_the_optimum_is_found(tmp_path):
     search = open_search(tmp_path)
-    search.work(objective(), 28)
-    assert len(search.finished()) == 28
+    search.work(objective(), 24)
+    assert len(search.finished()) == 24
     first, best = search.finished()[0], search.best()
     assert first.params == DEFAULTS
     assert search.default().value == first.value == score(DEFAULTS)

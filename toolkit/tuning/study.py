@@ -155,7 +155,7 @@ class Search:
         self.seed = seed
         self._lock = folder / ".study.lock"
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        with locked(self._lock), _explained(url):
+        with locked(self._lock), _explained(url, (*_DATABASE_ERRORS, ImportError)):
             self.study = optuna.create_study(
                 storage=_storage(url),
                 study_name=name,
@@ -187,7 +187,7 @@ class Search:
             tick: called after each trial, and while others are waited for.
         """
         deadline = math.inf if timeout is None else time.monotonic() + timeout
-        with _explained(self._url), _presence(self._folder) as me:
+        with _explained(self._url, _DATABASE_ERRORS), _presence(self._folder) as me:
             while True:
                 with ExitStack() as lock:
                     lock.enter_context(locked(self._lock))
@@ -351,12 +351,15 @@ def _storage(url: str) -> RDBStorage:
         return RDBStorage(url, options, heartbeat_interval=HEARTBEAT_S, grace_period=GRACE_S)
 
 
+_DATABASE_ERRORS = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
+
+
 @contextmanager
-def _explained(url: str) -> Iterator[None]:
+def _explained(url: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
     """Turn what a database may object to into one line."""
     try:
         yield
-    except (SQLAlchemyError, ImportError, optuna.exceptions.StorageInternalError) as failure:
+    except errors as failure:
         reason = str(failure).splitlines()[0]
         try:
             shown = without_password(url)
