@@ -305,6 +305,19 @@ def test_the_best_weights_are_kept_and_judged_in_evaluation_mode(data, tmp_path)
     assert tiny.differing(tiny.weights_of(trainer), tiny.weights_of(undisturbed)) == []
 
 
+def test_a_score_that_is_not_a_number_is_worse_than_any(data, tmp_path):
+    scores, judged = iter([math.nan, -7.0, math.nan]), []
+
+    def judge(epoch, network):
+        judged.append(tiny.weights_of(trainer))
+        return next(scores)
+
+    trainer = tiny.small_trainer(data, snapshots=Snapshots(tmp_path), on_epoch=judge)
+    trainer.run()
+    assert trainer.best == -7.0
+    assert tiny.differing(torch.load(tmp_path / "best.pth", weights_only=True), judged[1]) == []
+
+
 def test_without_scores_the_latest_average_is_the_best(data, tmp_path):
     trainer = tiny.small_trainer(data, "TRAIN.EMA", 0.5, snapshots=Snapshots(tmp_path))
     trainer.run()
