@@ -28,6 +28,8 @@ _SOF_BASELINE = (0xC0, 0xC1)
 _SOF = (*_SOF_BASELINE, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 _SOS, _DRI, _RST0 = 0xDA, 0xDD, 0xD0
 _START, _END = b"\xff\xd8", b"\xff\xd9"
+# A damaged header may claim thousands of times the pixels there are, and the decoder would ask for their memory.
+_MOST_PIXELS = 2**27
 
 
 class Rows(NamedTuple):
@@ -70,6 +72,7 @@ def decode_rows(data: bytes, needed: range | None, order: Order = "BGR", header:
         # A decoder fills up what is missing with grey and calls it a success.
         if _END not in data[-1024:]:
             raise InputError(f"the JPEG ends early, after {len(data)} bytes")
+        _check_size(data, header)
         # OpenCV prints a complaint about what is left behind the last row.
         if needed is not None and header is not None and (simplejpeg is not None or header.restarts):
             data, first = cut_rows(data, needed, header)
@@ -178,6 +181,14 @@ def read_header(data: bytes) -> JpegHeader | None:
         across = down = 1
     restarts = interval == -(-width // (8 * across))
     return JpegHeader(width, height, height_at, 8 * down, scan_at, restarts)
+
+
+def _check_size(data: bytes, header: JpegHeader | None) -> None:
+    """Raise if a JPEG claims to be larger than any image is."""
+    found = header or read_header(data)
+    if found is not None and found.width * found.height > _MOST_PIXELS:
+        size = f"{found.width} x {found.height}"
+        raise InputError(f"the JPEG says it has {size} pixels: expected at most {_MOST_PIXELS / 2**20:g} million")
 
 
 def _decode_jpeg(data: bytes, order: Order) -> Uint8Image | None:

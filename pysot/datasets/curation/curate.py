@@ -76,7 +76,7 @@ def curate(
     file = output / f"{split}.json"
     used = sum(bool(value["tracks"]) for value in done.values())
     if not used:
-        reason = problems[0] if problems else "no target is in them"
+        reason = problems[0] if problems else f"no target is in them, the first of which is {clips[0].name}"
         raise InputError(f"{source}: no crop could be made of {len(clips)} videos or images for {split}: {reason}")
     return Summary(file, used, write_annotations(file, done), problems)
 
