@@ -223,14 +223,15 @@ def test_table_and_picture(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tuning", "testing", "low", "words"),
+    ("tuning", "testing", "low", "sequences", "words"),
     [
-        (0.0, 0.0, 0.0, "nothing better"),
-        (0.1, -0.01, -0.1, "over-fitted"),
-        (0.1, 0.01, -0.01, "no more than chance"),
-        (0.1, 0.05, 0.01, "better on the held-back sequences too"),
+        (0.0, 0.0, 0.0, 50, "nothing better"),
+        (0.1, -0.01, -0.1, 50, "over-fitted"),
+        (0.1, 0.01, -0.01, 50, "no more than chance"),
+        (0.1, 0.05, 0.01, 1, "no more than chance"),
+        (0.1, 0.05, 0.01, 50, "better on the held-back sequences too"),
     ],
 )
-def test_the_verdict_goes_by_the_held_back_sequences(tuning, testing, low, words):
+def test_the_verdict_goes_by_the_held_back_sequences(tuning, testing, low, sequences, words):
     gains = {"tuning": {"difference": tuning, "low": 0.0}, "testing": {"difference": testing, "low": low}}
-    assert words in verdict({side: {"gain": gain} for side, gain in gains.items()})
+    assert words in verdict({side: {"gain": gain, "sequences": sequences} for side, gain in gains.items()})

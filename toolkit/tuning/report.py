@@ -15,6 +15,8 @@ from toolkit.evaluate import Scores, evaluate
 from toolkit.tables import LABELS, LOWER_IS_BETTER, shown
 from toolkit.tuning.split import Split
 
+FEWEST = 5
+"""Held-back sequences below which an interval by drawing among them says nothing."""
 Comparison = dict[str, dict[str, Any]]
 
 
@@ -83,7 +85,7 @@ def lines(comparison: Comparison, metric: str) -> list[str]:
     found = [f"{heading}   95 % interval, share of draws ahead"]
     for name, part in comparison.items():
         gain, score = part["gain"], part["score"]
-        who = f"{name} ({part['sequences']} sequences)"
+        who = f"{name} ({part['sequences']} sequence{'s' if part['sequences'] > 1 else ''})"
         found.append(
             f"{who:<24} {shown(metric, score['default']):>13} {shown(metric, score['tuned']):>8} "
             f"{gain['difference']:>+8.3f}   [{gain['low']:+.3f}, {gain['high']:+.3f}], {gain['tuned_ahead']:.0%}"
@@ -98,7 +100,7 @@ def verdict(comparison: Comparison) -> str:
         return "nothing better than the configuration's own values was found"
     if testing["difference"] <= 0:
         return "over-fitted: what was gained on the tuning sequences is lost on the held-back ones"
-    if testing["low"] <= 0:
+    if testing["low"] <= 0 or comparison["testing"]["sequences"] < FEWEST:
         return "better on the held-back sequences too, but by no more than chance among so few may give"
     return "better on the held-back sequences too"
 
