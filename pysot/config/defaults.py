@@ -293,6 +293,7 @@ OPTIONAL: tuple[Optional, ...] = (
     Optional("RPN.KWARGS.tower", ("int",), "PointHead: convolutions after each correlation, 2"),
     Optional("RPN.KWARGS.quality", ("bool",), "PointHead: predict each box's overlap as well, true"),
     Optional("RPN.KWARGS.out_scale", ("float",), "SiamFCHead: factor on the response, 0.001"),
+    Optional("RPN.KWARGS.bias", ("bool",), "SiamFCHead: learn an offset of the response, false"),
     Optional("MASK.KWARGS.in_channels", ("int",), "channels it reads; derived when absent"),
     Optional("MASK.KWARGS.hidden", ("int",), "channels of the correlation"),
     Optional("MASK.KWARGS.out_channels", ("int",), "pixels of a mask: 3969 = 63 * 63"),

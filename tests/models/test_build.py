@@ -39,6 +39,18 @@ def test_out_scale_scales_the_response():
     torch.testing.assert_close(response(**{"RPN.KWARGS.out_scale": 0.01}), 10 * response())
 
 
+def test_the_offset_of_the_response_is_learned():
+    model = build_model(small_cfg("alexnet", "SiamFCHead", **{"RPN.KWARGS.bias": True}))
+    before = outputs(model).cls
+    with torch.no_grad():
+        model.rpn_head.bias.fill_(-2.0)
+    torch.testing.assert_close(outputs(model).cls, before - 2)
+    model.rpn_head(
+        model.encode_template(torch.zeros(2, 3, 127, 127)).kernels, [torch.ones(2, 25, 22, 22)]
+    ).cls.sum().backward()
+    assert model.rpn_head.bias.grad.item() == 2 * 17 * 17
+
+
 @pytest.mark.parametrize("branch", sorted(set(HEADS) - {"MultiRPN"}))
 @pytest.mark.parametrize("weighted", [False, True])
 def test_several_levels_are_averaged(branch, weighted):
