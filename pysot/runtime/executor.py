@@ -75,11 +75,12 @@ class Executor:
         self.network.requires_grad_(False)
         self.device = device
         self.color = color
-        self._packed: tuple[int, SiameseNet] | None = None
+        self._packed: SiameseNet | None = None
+        self._packed_size: int | None = None
         self._packing = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        # oneDNN's layouts are of this process and this machine.
+        # oneDNN's layouts are of this process and this machine. A copy packs for the same size, and so answers alike.
         return self.__dict__ | {"_packed": None, "_packing": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -94,19 +95,22 @@ class Executor:
     def search(self, template: Template, crops: Sequence[NDArray[np.uint8]]) -> NetworkOutput:
         """Return the network's answer for N crops (S, S, 3) uint8 BGR."""
         image = self._to_input(crops)
-        size = image.shape[-1]
-        if self._packed is None and can_pack(self.device):
-            with self._packing:
-                if self._packed is None:
-                    self._packed = (size, pack_for(self.network, template, image))
-        if self._packed is not None and self._packed[0] == size:
-            return self._packed[1](template, image)
-        return self.network(template, image)
+        return self._network_for(template, image)(template, image)
 
     @torch.inference_mode()
     def masks_at(self, output: NetworkOutput, cells: Tensor) -> Tensor:
         """Return mask probabilities (N, M, M) of cells (N, 3): batch index, row, column."""
         return self.network.masks_at(output, cells).sigmoid()
+
+    def _network_for(self, template: Template, image: Tensor) -> SiameseNet:
+        """Return the network that searches such crops: a packed one for the size of the first."""
+        size = image.shape[-1]
+        if not can_pack(self.device) or self._packed_size not in (None, size):
+            return self.network
+        with self._packing:
+            if self._packed is None:
+                self._packed_size, self._packed = size, pack_for(self.network, template, image)
+        return self._packed
 
     def _to_input(self, crops: Sequence[NDArray[np.uint8]]) -> Tensor:
         # Bytes cross to the device; floats are made there.

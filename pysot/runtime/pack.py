@@ -77,7 +77,7 @@ def pack_for(network: SiameseNet, template: Template, image: Tensor) -> SiameseN
 
 def _packable(module: nn.Module) -> bool:
     return (
-        type(module) is nn.Conv2d
+        isinstance(module, nn.Conv2d)
         and module.weight.dtype == torch.float32
         and module.padding_mode == "zeros"
         and not isinstance(module.padding, str)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from pysot.models.backbone.base import BACKBONES, Backbone
+from pysot.ops import dilated_depthwise_conv
 
 # Expansion, channels before the width multiplier, blocks, stride of the first block, dilation.
 _STAGES = (
@@ -25,6 +26,16 @@ _FIRST_CHANNELS = 32
 _STAGE_STRIDES = {0: 2, 1: 2, 2: 4, 3: 8, 4: 8, 5: 8, 6: 8, 7: 8}
 
 
+class DepthwiseConv2d(nn.Conv2d):
+    """A convolution channel by channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the convolution of (B, C, H, W)."""
+        if self.dilation == (1, 1) or self.bias is not None:  # a bias is a folded normalisation's: nothing is trained
+            return super().forward(x)
+        return dilated_depthwise_conv(x, self.weight, int(self.padding[0]), self.dilation[0])
+
+
 class InvertedResidual(nn.Module):
     """Expand, filter depth-wise, project; with a shortcut where shapes allow."""
 
@@ -38,7 +49,7 @@ class InvertedResidual(nn.Module):
             nn.Conv2d(in_channels, hidden, 1, bias=False),
             nn.BatchNorm2d(hidden),
             nn.ReLU6(inplace=True),
-            nn.Conv2d(hidden, hidden, 3, stride, padding, dilation, groups=hidden, bias=False),
+            DepthwiseConv2d(hidden, hidden, 3, stride, padding, dilation, groups=hidden, bias=False),
             nn.BatchNorm2d(hidden),
             nn.ReLU6(inplace=True),
             nn.Conv2d(hidden, out_channels, 1, bias=False),
