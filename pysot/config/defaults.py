@@ -188,7 +188,7 @@ KEYS: tuple[Key, ...] = (
     Key("BACKBONE.TYPE", "resnet50", "", "name of the backbone", OURS),
     Key("BACKBONE.KWARGS", {}, "", "arguments of the backbone"),
     Key("BACKBONE.PRETRAINED", "", "path", "backbone weights to start the training from"),
-    Key("BACKBONE.TRAIN_LAYERS", ["layer2", "layer3", "layer4"], "", "backbone layers, or blocks (layer4.3), that are trained"),
+    Key("BACKBONE.TRAIN_LAYERS", ["layer2", "layer3", "layer4"], "", "layers, or blocks (layer4.3), that are trained"),
     Key("BACKBONE.LAYERS_LR", 0.1, "", "their learning rate as a share of BASE_LR"),
     Key("BACKBONE.TRAIN_EPOCH", 10, "epochs", "epoch from which they are trained; frozen before"),
     Key("ADJUST.ADJUST", True, "", "the network has a neck"),

@@ -88,7 +88,7 @@ def plan_training(
 
     Args:
         network: The network.
-        train_layers: The backbone's layers to train, or blocks of them (``layer4.3``); those it does not have are noted.
+        train_layers: Layers of the backbone to train, or blocks of them (``layer4.3``); unknown ones are noted.
         layers_share: Their learning rate, as a share of the base learning rate.
         train_epoch: First epoch in which they are trained.
         frozen: Of `PARTS`, those that are never trained.

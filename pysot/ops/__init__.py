@@ -1,4 +1,4 @@
-"""Tensor operations of Siamese tracking: correlations and a convolution. Imports torch alone, and Triton only to run it."""
+"""Tensor operations of Siamese tracking: correlations and a convolution. Imports torch alone, Triton only to run it."""
 
 from pysot.ops.backend import depthwise_backend, set_depthwise_backend
 from pysot.ops.dilated import dilated_depthwise_conv
