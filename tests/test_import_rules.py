@@ -46,7 +46,9 @@ RULES = {
     ),
     "pysot.datasets": Rule("torch numpy cv2 lmdb simplejpeg", "pysot.geometry pysot.utils", in_build=_CONFIG),
     "pysot.engine": Rule(
-        "torch numpy tqdm tensorboardX matplotlib safetensors", "pysot.models pysot.datasets pysot.utils", in_build=_CONFIG
+        "torch numpy tqdm tensorboardX matplotlib safetensors",
+        "pysot.models pysot.datasets pysot.utils",
+        in_build=_CONFIG,
     ),
     "pysot.config": Rule("yacs yaml", "pysot.utils"),
     "pysot.zoo": Rule("tqdm", "pysot.utils"),

@@ -155,7 +155,7 @@ def frozen_normalisations(monkeypatch):
 @pytest.mark.parametrize("system", ["siamfc", "siamrpn++", "siammask"])
 def test_accumulated_batches_make_the_step_of_a_larger_one(data, monkeypatch, system):
     frozen_normalisations(monkeypatch)
-    options = ["TRAIN.EPOCH", 2, "DATASET.NEG", 0.5]
+    options = ["TRAIN.EPOCH", 2, "DATASET.NEG", 0.5, "TRAIN.GRAD_CLIP", 10.0]
     large = tiny.small_trainer(data, *options, "TRAIN.BATCH_SIZE", 4, system=system, pairs=8)
     small = tiny.small_trainer(data, *options, "TRAIN.BATCH_SIZE", 1, "TRAIN.ACCUMULATE", 4, system=system, pairs=8)
     assert large.steps == small.steps == 2
