@@ -26,16 +26,16 @@ def outputs_and_gradients(function, image: Tensor, weight: Tensor) -> list[Tenso
     return [out, *torch.autograd.grad(out, (image, weight), wanted)]
 
 
+CASES = itertools.product((torch.float32, torch.bfloat16), (False, True), (7, 15, 31), (3, 5), (1, 2, 4), (True, False))
+
+
 @pytest.mark.parametrize(
     ("dtype", "last", "side", "kernel", "dilation", "pads"),
-    list(
-        itertools.product((torch.float32, torch.bfloat16), (False, True), (7, 15, 31), (3, 5), (1, 2, 4), (True, False))
-    ),
+    # A kernel fits into the image, or the padding makes room for it.
+    [case for case in CASES if case[5] or case[2] > case[4] * (case[3] - 1)],
 )
 def test_it_is_the_convolution_with_its_gradients(dtype, last, side, kernel, dilation, pads):
     padding = dilation * (kernel // 2) if pads else 0
-    if side + 2 * padding <= dilation * (kernel - 1):
-        pytest.skip("the kernel is wider than the padded image")
     image, weight = made(dtype, 32, side, kernel, last=last)
     got = outputs_and_gradients(lambda x, w: dilated_depthwise_conv(x, w, padding, dilation), image, weight)
     exact = [tensor.detach().double().requires_grad_() for tensor in (image, weight)]
@@ -43,7 +43,7 @@ def test_it_is_the_convolution_with_its_gradients(dtype, last, side, kernel, dil
     tolerance = 1e-5 if dtype == torch.float32 else 0.01
     for one, other in zip(got, expected, strict=True):
         assert one.dtype == dtype
-        assert float((one.double() - other).abs().max() / other.abs().max()) < tolerance
+        assert float(((one.double() - other).abs().max() / other.abs().max()).detach()) < tolerance
 
 
 def test_gradcheck():
