@@ -31,8 +31,12 @@ def dilated_depthwise_conv(image: Tensor, weight: Tensor, padding: int, dilation
     if padding % dilation:
         raise ValueError(f"padding: expected a multiple of the dilation {dilation}, got {padding}")
     differentiated = torch.is_grad_enabled() and (image.requires_grad or weight.requires_grad)
-    if image.device.type != "cpu" or not differentiated or is_traced():
+    if image.device.type != "cpu" or not differentiated:
         return _convolve(image, weight, padding, dilation)
+    if is_traced():  # the function below would end the graph; in single precision the gradients are right
+        with torch.autocast("cpu", enabled=False):
+            wide = torch.promote_types(image.dtype, torch.float32)
+            return _convolve(image.to(wide), weight.to(wide), padding, dilation).to(image.dtype)
     if torch.is_autocast_enabled("cpu"):  # it does not reach into the function
         image, weight = (tensor.to(torch.get_autocast_dtype("cpu")) for tensor in (image, weight))
     out: Tensor = _DilatedDepthwiseConv.apply(image, weight, padding, dilation)

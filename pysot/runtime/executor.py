@@ -52,7 +52,8 @@ class Executor:
     other sizes are searched without that.
 
     Args:
-        network: Left as it is; the executor works on a copy in evaluation mode.
+        network: Left as it is; the executor works on a copy in evaluation mode, made once. New weights need a new
+            executor.
         device: Where to run.
         color: Channel order of the network's input.
         runtime: ``eager`` runs the layers one by one, as the published trackers do; ``fused`` folds the batch

@@ -75,3 +75,16 @@ def test_a_padding_that_does_not_fit_is_refused():
     image, weight = made(torch.float32, 2, 5)
     with pytest.raises(ValueError, match="padding: expected a multiple of the dilation 2, got 1"):
         dilated_depthwise_conv(image, weight, 1, 2)
+
+
+def test_compiled_its_gradients_are_right_too():
+    image, weight = made(torch.float32, 64, 31, last=True)
+
+    def loss(x: Tensor, w: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return dilated_depthwise_conv(x.to(torch.bfloat16), w, 2, 2).float().square().sum()
+
+    torch.compiler.reset()
+    gradient = torch.autograd.grad(torch.compile(loss, backend="aot_eager")(image, weight), weight)[0]
+    exact = torch.autograd.grad(F.conv2d(image, weight, None, 1, 2, 2, 64).square().sum(), weight)[0]
+    assert float((gradient - exact).abs().max() / exact.abs().max()) < 0.02
