@@ -28,6 +28,8 @@ examples:
       two targets in a video of yours
   python tools/demo.py --video 'frames/*.png' --output results/
       images; quote the pattern
+  python tools/demo.py --video clip.mp4 --output clip.webp --width 432
+      a small animation for a README
   python tools/demo.py --video 0
       camera 0: draw the box in the window
   python tools/demo.py --video clip.mp4 --config siamrpn_r50_l234_dwxcorr --snapshot model.pth
@@ -62,6 +64,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="FILE_OR_FOLDER",
         help="annotated video (.mp4, .mov, .mkv, .avi) or animation (.gif, .webp), with the boxes beside it as "
         ".csv and .json (default: bag_tracked.mp4 beside bag.avi)",
+    )
+    parser.add_argument(
+        "--width", type=at_least_one, metavar="PIXELS", help="of the annotated video (default: that of the frames)"
     )
     parser.add_argument("--no-window", action="store_true", help="open no window even where there is a display")
     parser.add_argument("--max-frames", type=at_least_one, metavar="N", help="stop after N frames")
@@ -121,7 +126,7 @@ def run(args: argparse.Namespace) -> str:
             "height": height,
             "fps": source.fps,
         }
-        with demo.open_outputs(path, source.fps, about) as outputs:
+        with demo.open_outputs(path, source.fps, about, args.width) as outputs:
             summary = demo.follow(source, targets, start, outputs, window, args.max_frames)
     finally:
         source.close()

@@ -71,17 +71,22 @@ class Outputs:
         warning: After the run: what of it is not in the video.
     """
 
-    def __init__(self, path: Path, pictures: _PictureWriter, about: dict[str, Any]) -> None:
+    def __init__(self, path: Path, pictures: _PictureWriter, about: dict[str, Any], width: int | None = None) -> None:
         self.video_path = path
         self.csv_path = path.with_suffix(".csv")
         self.json_path = path.with_suffix(".json")
         self.warning: str | None = None
         self._pictures = pictures
         self._about = about
+        self._width = width
         self._rows: list[dict[str, Any]] = []
 
     def write_picture(self, image: np.ndarray) -> None:
-        """Append one annotated frame, (H, W, 3) uint8 BGR."""
+        """Append one annotated frame, (H, W, 3) uint8 BGR, in the width that was asked for."""
+        height, width = image.shape[:2]
+        if self._width is not None and self._width != width:
+            size = (self._width, max(1, round(height * self._width / width)))
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if self._width < width else cv2.INTER_LINEAR)
         self._pictures.write(image)
 
     def write_box(self, frame: int, target: int, outline: Outline) -> None:
@@ -117,18 +122,19 @@ class Outputs:
 
 
 @contextlib.contextmanager
-def open_outputs(path: Path, fps: float, about: dict[str, Any]) -> Iterator[Outputs]:
+def open_outputs(path: Path, fps: float, about: dict[str, Any], width: int | None = None) -> Iterator[Outputs]:
     """Collect a run's pictures and boxes; put all files in place at the end, or none of them after an error.
 
     Args:
         path: The annotated video, from `resolve_output`.
         fps: Its frames per second.
         about: What heads the JSON file: video, model and the like.
+        width: Of the annotated video, pixels; None for that of the frames. Boxes stay in pixels of the frames.
     """
     kind = _AnimationWriter if path.suffix.lower() in ANIMATION_SUFFIXES else _VideoWriter
     with atomic_path(path) as partial:
         pictures = kind(partial, fps)
-        outputs = Outputs(path, pictures, about)
+        outputs = Outputs(path, pictures, about, width)
         try:
             yield outputs
             outputs.warning = pictures.finish()

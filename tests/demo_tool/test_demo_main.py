@@ -153,6 +153,33 @@ def test_animation_for_a_readme(here, tool, loaded):
     assert (here / "picture.csv").is_file()
 
 
+def test_the_documented_command_makes_the_readmes_picture(repo_root, tool):
+    (command,) = re.findall(
+        r"^    (python tools/demo.py .*docs/bag.*)$", (repo_root / "demo/README.md").read_text(), re.M
+    )
+    args = tool.parse_args(command.split()[2:])
+    shown = cv2.imread(str(repo_root / args.output))
+    assert shown.shape[:2] == (args.width * 480 // 640, args.width)
+
+
+@needs_animation
+def test_smaller_animation_has_the_boxes_of_the_frames(here, tool, loaded):
+    words = ["--video", "clip.avi", "--output", "picture.webp", "--model", "siamrpn_alex_dwxcorr", "--no-window"]
+    assert tool.main([*words, "--width", "48"]) == 0
+    assert loaded == [(("siamrpn_alex_dwxcorr",), {"device": "auto"})]
+    shown = cv2.imreadanimation("picture.webp")[1].frames
+    assert [frame.shape[:2] for frame in shown] == [(36, 48)] * 6
+    assert boxes_of(here / "picture.csv")[0]["x"] == "10.0"
+    told = json.loads((here / "picture.json").read_text())
+    assert (told["width"], told["height"]) == (96, 72)
+
+
+def test_width_is_a_number_of_pixels(here, tool, loaded, capsys):
+    with pytest.raises(SystemExit):
+        tool.main(["--video", "clip.avi", "--width", "0"])
+    assert "--width: expected a number from 1 up, got '0'" in capsys.readouterr().err
+
+
 def test_ctrl_c_leaves_complete_files_of_what_was_done(here, tool, failing, capsys):
     failing(5, KeyboardInterrupt())
     assert tool.main(["--video", "clip.avi"]) == 0

@@ -109,6 +109,15 @@ def test_every_video_format_can_be_read_back(tmp_path, suffix):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["out.csv", "out.json", f"out{suffix}"])
 
 
+@pytest.mark.parametrize(("width", "shape"), [(48, (36, 48, 3)), (192, (144, 192, 3)), (96, (72, 96, 3))])
+def test_pictures_in_another_width_keep_their_proportions(tmp_path, width, shape):
+    with open_outputs(tmp_path / "out.avi", 20.0, {}, width) as files:
+        files.write_picture(picture(0))
+    frame = cv2.VideoCapture(str(files.video_path)).read()[1]
+    assert frame.shape == shape
+    assert np.abs(cv2.resize(frame, (96, 72)).astype(int) - picture(0)).mean() < 8
+
+
 @needs_animation
 @pytest.mark.parametrize("suffix", outputs.ANIMATION_SUFFIXES)
 def test_animation_keeps_real_time_at_fewer_pictures(tmp_path, suffix):
