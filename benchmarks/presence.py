@@ -462,11 +462,11 @@ def draw_curve(axes: Axes, records: Sequence[Record], threshold: float) -> None:
     false = [lost_share(records, step, on_target=False) for step in ladder]
     here = lost_share(records, threshold, on_target=False)
     for number, way in enumerate(WAYS):
-        look: dict[str, Any] = {"color": COLOURS[number], "clip_on": False}
+        colour = COLOURS[number]
         shares = [noticed(records, way, step).share for step in ladder]
         # One over the other, all are seen.
-        axes.plot(false, shares, linewidth=5 - number, linestyle=LINES[number], label=way, **look)
-        axes.plot(here, noticed(records, way, threshold).share, "o", **look)
+        axes.plot(false, shares, color=colour, linewidth=4 - 0.8 * number, linestyle=LINES[number], label=way)
+        axes.plot(here, noticed(records, way, threshold).share, "o", color=colour, clip_on=False)
     axes.axvline(ALLOWED, color="0.4", linestyle="--", linewidth=1)
     axes.axhline(WANTED, color="0.4", linestyle="--", linewidth=1)
     axes.set(xlim=(0, 0.3), ylim=(0, 1.02), xlabel="frames in view that are lost", ylabel="cases noticed")
