@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import shlex
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -14,6 +12,7 @@ import yaml
 
 from pysot.config import cfg_from_args, load_cfg
 from pysot.config.defaults import DATASET_ENTRY, KEYS, OPTIONAL
+from tests.documented import called, commands
 
 # What makes each step of the first block small enough for a test: options, and settings.
 SMALL = {
@@ -41,31 +40,6 @@ def text(repo_root: Path) -> str:
 def blocks(text: str) -> list[str]:
     """Return the blocks of shell lines."""
     return [block for language, block in re.findall(r"```(\w*)\n(.*?)```", text, re.DOTALL) if language in ("", "bash")]
-
-
-def commands(text: str) -> list[list[str]]:
-    """Return the words of every line, with the variables that the lines before it set, loops written out."""
-    found = []
-    data = ""
-    for line in text.replace("\\\n", " ").splitlines():
-        loop = re.fullmatch(r"for (\w+) in (.*?); do (.*); done", line)
-        values = loop[2].split() if loop else [""]
-        for value in values:
-            one = loop[3].replace(f"${loop[1]}", value) if loop else line
-            words = shlex.split(one.replace("$DATA", data), comments=True)
-            if len(words) == 1 and words[0].startswith("DATA="):
-                data = words[0].removeprefix("DATA=")
-            elif words:
-                found.append(words)
-    return found
-
-
-def called(words: list[str]) -> tuple[ModuleType, list[str]] | None:
-    """Return the script of a line and its arguments; None of a line without one."""
-    for place, word in enumerate(words):
-        if word.endswith(".py"):
-            return importlib.import_module(word.removesuffix(".py").replace("/", ".")), words[place + 1 :]
-    return None
 
 
 def test_the_first_block_leads_from_nothing_to_a_score(text, tmp_path, monkeypatch, capsys):
