@@ -55,15 +55,13 @@ class Frames:
         return len(self.paths) if self._count is None else self._count
 
 
-def masks_beside(images: Path, count: int) -> Frames | None:
-    """Return the masks in the folder ``mask`` beside that of the images, in the same order; None if there is none.
+def masks_beside(images: Path) -> str | None:
+    """Return the name of the folder of masks beside that of the images, ``mask``; None if there is none.
 
     Args:
-        images: the folder of the images; of one that several sequences may share, nothing is beside.
-        count: how many there are.
+        images: the folder of the images; what lies beside it is theirs only if it is within a sequence's own.
     """
-    folder = images.parent / "mask"
-    return Frames(folder, count=count) if images.name in IMAGE_FOLDERS and folder.is_dir() else None
+    return "mask" if images.name in IMAGE_FOLDERS and (images.parent / "mask").is_dir() else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +77,8 @@ class Sequence:
         visible: (N,) False on frames where the target is flagged absent; None if nothing is flagged.
         tags: per frame tag, such as "occlusion", its (N,) mask.
         annotated_size: image width and height if the annotations have them.
-        masks: the files of the target's mask in every frame; None where there are boxes alone.
+        masks: name of the folder, beside that of the images, with the target's mask in every frame, of the image's
+            name and with the suffix ``.png``; None where there are boxes alone.
     """
 
     name: str
@@ -89,7 +88,7 @@ class Sequence:
     visible: NDArray[np.bool_] | None = None
     tags: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     annotated_size: tuple[int, int] | None = None
-    masks: Frames | None = None
+    masks: str | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -126,12 +125,7 @@ class Sequence:
         Raises:
             DatasetError: the file is missing or cannot be decoded.
         """
-        if index >= len(self.frames.paths):
-            raise DatasetError(
-                f"{self.name}: no image for frame {index + 1} in {self.frames.folder} "
-                f"({len(self.frames.paths)} images, {len(self)} frames expected)"
-            )
-        path = self.frames.paths[index]
+        path = self._image(index)
         exists = path.exists()  # asked first: OpenCV would print a warning
         image = cv2.imread(str(path), cv2.IMREAD_COLOR) if exists else None
         if image is None:
@@ -143,9 +137,20 @@ class Sequence:
         """Read the target's mask in a frame, counted from 0, as (H, W) bool.
 
         Raises:
-            DatasetError: there is none, or the file cannot be decoded.
+            DatasetError: the sequence has no masks, or the file is missing or cannot be decoded.
         """
-        files = [] if self.masks is None else self.masks.paths
-        if index >= len(files):
-            raise DatasetError(f"{self.name}: {len(files)} masks, {len(self)} frames: none for frame {index + 1}")
-        return read_mask(files[index])
+        if self.masks is None:
+            raise DatasetError(f"{self.name}: no masks are annotated")
+        image = self._image(index)
+        try:
+            return read_mask(image.parent.with_name(self.masks) / f"{image.stem}.png")
+        except DatasetError as failure:
+            raise DatasetError(f"{failure} (mask of frame {index + 1} of {self.name})") from None
+
+    def _image(self, index: int) -> Path:
+        if index >= len(self.frames.paths):
+            raise DatasetError(
+                f"{self.name}: no image for frame {index + 1} in {self.frames.folder} "
+                f"({len(self.frames.paths)} images, {len(self)} frames expected)"
+            )
+        return self.frames.paths[index]

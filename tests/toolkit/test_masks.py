@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -180,16 +180,41 @@ def test_from_a_tracker_to_the_table(drawn):
     assert [line.split()[5] for line in table.splitlines()[3:]] == ["-", "0.600"]
 
 
-def test_json_annotations_find_the_masks_beside_the_images(drawn):
-    names = [f"seen/img/{index + 1:04d}.png" for index in range(4)]
-    entry = {"img_names": names, "gt_rect": [[0, 2, 4, 4]] * 4}
-    (drawn / "data/Drawn/Drawn.json").write_text(json.dumps({"seen": entry}))
-    (sequence,) = load_dataset("Drawn", drawn / "data").sequences
-    assert (sequence.mask(3) == square(3, 2)).all()
-    (drawn / "data/Drawn/seen/mask/0004.png").unlink()
-    (sequence,) = load_dataset("Drawn", drawn / "data").sequences
-    with pytest.raises(DatasetError, match="seen: 3 masks, 4 frames: none for frame 4"):
-        sequence.mask(3)
+def annotate(drawn, **frames):
+    """Put JSON annotations beside the two: by sequence, its images, counted from 1, as ``folder/img/0001.png``."""
+    table = {name: {"img_names": files, "gt_rect": [[0, 2, 4, 4]] * len(files)} for name, files in frames.items()}
+    (drawn / "data/Drawn/Drawn.json").write_text(json.dumps(table))
+    return {sequence.name: sequence for sequence in load_dataset("Drawn", drawn / "data").sequences}
+
+
+def images(folder, *numbers):
+    return [f"{folder}/img/{number:04d}.png" for number in numbers]
+
+
+def test_a_mask_goes_with_the_image_of_its_name(drawn):
+    sequence = annotate(drawn, seen=images("seen", 3, 4, 2))["seen"]
+    for index, left in enumerate((2, 3, 1)):
+        assert (sequence.mask(index) == square(left, 2)).all()
+
+
+@pytest.mark.parametrize("source", ["json", "folder"])
+def test_a_missing_mask_is_named_and_shifts_no_other(drawn, source):
+    (drawn / "data/Drawn/seen/mask/0002.png").unlink()
+    if source == "json":
+        annotate(drawn, seen=images("seen", 1, 2, 3, 4))
+    sequence = next(each for each in load_dataset("Drawn", drawn / "data").sequences if each.name == "seen")
+    assert (sequence.mask(2) == square(2, 2)).all()
+    with pytest.raises(DatasetError, match=r"seen.mask.0002\.png: no such file \(mask of frame 2 of seen\)"):
+        sequence.mask(1)
+
+
+def test_masks_without_their_image_or_without_any(drawn):
+    sequences = {sequence.name: sequence for sequence in load_dataset("Drawn", drawn / "data").sequences}
+    (drawn / "data/Drawn/seen/img/0004.png").unlink()
+    with pytest.raises(DatasetError, match=r"seen: no image for frame 4 in .*img \(3 images, 4 frames expected\)"):
+        sequences["seen"].mask(3)
+    with pytest.raises(DatasetError, match="hidden: no masks are annotated"):
+        replace(sequences["hidden"], masks=None).mask(0)
 
 
 def test_no_masks_are_kept_where_none_are_annotated(drawn):

@@ -2,8 +2,8 @@
 
 The annotations may also be called ``groundtruth.txt``, hold polygons of four points, and NaN where the target is
 absent; the images may lie beside them, or in ``color/``. A sequence with several targets has one numbered file per
-target, ``groundtruth_rect.1.txt`` and so on. A folder ``mask`` beside ``img/`` has a mask for every image. The folder
-may hold sequences or be one itself.
+target, ``groundtruth_rect.1.txt`` and so on. A folder ``mask`` beside ``img/`` has a mask of the same name, ``.png``,
+for every image. The folder may hold sequences or be one itself.
 """
 
 from __future__ import annotations
@@ -40,5 +40,5 @@ def _sequence(name: str, folder: Path, file: Path) -> Sequence:
             f"{file} line {wrong}: expected x, y, w, h or the corners of a polygon, got {len(rows[wrong - 1])} numbers"
         )
     images = next((folder / sub for sub in IMAGE_FOLDERS if (folder / sub).is_dir()), folder)
-    frames, masks = Frames(images, count=len(rows)), masks_beside(images, len(rows))
-    return Sequence(name, frames, Regions.from_rows(rows), masks=masks)
+    frames = Frames(images, count=len(rows))
+    return Sequence(name, frames, Regions.from_rows(rows), masks=masks_beside(images))

@@ -3,7 +3,7 @@
 Keys of a sequence: ``video_dir``, ``init_rect``, ``img_names`` (relative to the dataset's folder), ``gt_rect``
 (4 or 8 numbers per frame, NaN where the target is absent), and where they apply ``attr`` (names), ``absent``
 (1 where the target is *present*), the frame tags of VOT (0 or 1 per frame, or empty), ``width``, ``height``.
-A folder ``mask`` beside that of a sequence's images has a mask for each of them.
+A folder ``mask`` beside that of a sequence's images has a mask of the same name, ``.png``, for each of them.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _sequence(file: Path, root: Path, name: str, entry: dict[str, Any]) -> Seque
         visible=flags.pop("absent", None),
         tags=flags,
         annotated_size=_size(file, name, entry),
-        masks=masks_beside((root / names[0]).parent, len(names)),
+        masks=masks_beside((root / names[0]).parent),
     )
 
 
