@@ -109,7 +109,7 @@ def parse_args(argv: Series[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--workers", type=at_least_one, default=1, metavar="N", help="processes (default: 1)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: auto)")
     parser.add_argument("--runtime", default="eager", choices=["eager", "fused"], help="eager is exact, fused faster")
-    parser.add_argument("--seed", type=int, default=0, help="of the search and of each sequence (default: 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of the search and of each sequence (default: 0)")
     add_config_arguments(parser)
     args = parser.parse_args(argv)
     for number, words in enumerate(args.range):
@@ -127,6 +127,14 @@ def at_least_one(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"expected 1 or more, got {count}")
     return count
+
+
+def seed(text: str) -> int:
+    """Read a seed that every source of random numbers takes."""
+    number = int(text)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"expected 0 to {2**32 - 1}, got {number}")
+    return number
 
 
 def main(argv: Series[str] | None = None) -> int:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import made_search
 import pytest
@@ -16,7 +17,7 @@ from made_search import DEFAULTS, objective, open_search, score
 from toolkit.errors import ToolkitError
 from toolkit.tuning.picture import write_picture
 from toolkit.tuning.report import trials_csv, verdict
-from toolkit.tuning.study import StudyError, UnusableSettings, database_url, without_password
+from toolkit.tuning.study import StudyError, UnusableSettings, _free_place, database_url, without_password
 
 
 def values_of(search):
@@ -26,6 +27,11 @@ def values_of(search):
 def start(folder, study, total, delay=0.02):
     words = [sys.executable, made_search.__file__, *map(str, (folder, study, total, delay))]
     return subprocess.Popen(words, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+
+
+def whole_score(values, report):
+    """Score without saying anything on the way: no trial is pruned."""
+    return score(values)
 
 
 # What is tried.
@@ -154,6 +160,52 @@ def test_killed_and_taken_up_again_it_comes_to_the_same_trials(tmp_path):
 
 
 # Many workers.
+
+
+class Left(Exception):
+    pass
+
+
+def test_a_failed_trial_gives_back_its_own_settings_and_no_others(tmp_path):
+    """Trial 2 dies after another worker's trial 3 is complete; what replaces it is what trial 2 was to be."""
+    undisturbed = open_search(tmp_path / "whole")
+    undisturbed.work(whole_score, 6)
+    search = open_search(tmp_path / "shared")
+
+    def leave():
+        raise Left
+
+    def dies_in_the_third(values, report):
+        if len(search.finished()) == 2:
+            with pytest.raises(Left):
+                open_search(tmp_path / "shared").work(whole_score, 6, tick=leave)
+            raise KeyboardInterrupt
+        return whole_score(values, report)
+
+    with pytest.raises(KeyboardInterrupt):
+        search.work(dies_in_the_third, 6)
+    search.work(whole_score, 6)
+    assert [row["state"] for row in search.rows()] == ["complete"] * 2 + ["fail"] + ["complete"] * 4
+    whole = values_of(undisturbed)
+    assert values_of(search) == [whole[place] for place in (0, 1, 3, 2, 4, 5)]
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [([], 0), ([0, 1, 2], 3), ([0, 2, 3], 1), ([0, None], 2), ([1, None, None], 3), ([0, 1, 2, "later"], 3)],
+)
+def test_places_of_workers_that_share_no_lock(places, expected):
+    """Trial 10 leaves the first free places to earlier trials that have none yet (None); later ones see its own."""
+    attributes = [{} if place in (None, "later") else {"place": place} for place in places]
+    numbers = [11 if place == "later" else number for number, place in enumerate(places)]
+    others = [SimpleNamespace(number=n, user_attrs=a) for n, a in zip(numbers, attributes, strict=True)]
+    assert _free_place(others, 10) == expected
+
+
+def test_the_greatest_seed_is_one(tmp_path):
+    search = open_search(tmp_path, seed=2**32 - 1)
+    search.work(objective(), 3)
+    assert len({tuple(values.items()) for values in values_of(search)}) == 3
 
 
 @pytest.mark.parametrize("folders", [("one", "one"), ("one", "other")], ids=["one machine", "a database alone"])

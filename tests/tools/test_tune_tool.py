@@ -155,6 +155,13 @@ def test_words_behind_a_range_are_configuration_keys():
     assert (args.range, args.opts) == ([["TRACK.LR", "0.1", "0.5"]], ["TRACK.PENALTY_K", "0.1"])
 
 
+@pytest.mark.parametrize("seed", ["-1", str(2**32)])
+def test_seeds_that_a_source_of_random_numbers_does_not_take(capsys, seed):
+    with pytest.raises(SystemExit):
+        tool.parse_args(["--seed", seed])
+    assert f"argument --seed: expected 0 to 4294967295, got {seed}" in capsys.readouterr().err
+
+
 def test_help_teaches(capsys):
     with pytest.raises(SystemExit):
         tool.parse_args(["--help"])

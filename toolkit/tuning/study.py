@@ -8,6 +8,7 @@ lock as well, which ends with it: its trial is then known to be abandoned. Other
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import math
 import os
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
@@ -43,7 +45,7 @@ GRACE_S = 120
 POLL_S = 0.5
 STARTUP_TRIALS = 5
 """Complete trials before any is pruned."""
-_DEFAULT, _WORKER, _UNUSABLE, _IDENTITY = "default", "worker", "unusable", "identity"
+_DEFAULT, _WORKER, _PLACE, _UNUSABLE, _IDENTITY = "default", "worker", "place", "unusable", "identity"
 
 
 class StudyError(ToolkitError, ValueError):
@@ -129,7 +131,7 @@ class Search:
         identity: what scores depend on, JSON; a study of something else is refused.
         maximize: whether a higher score is better.
         sequences: how many a trial runs.
-        seed: of the sampler.
+        seed: of the sampler, not negative.
 
     Raises:
         StudyError: the database cannot be used, or holds a study of that name about something else.
@@ -274,14 +276,14 @@ class _Run:
 
     def __call__(self, trial: optuna.Trial) -> float:
         trial.set_user_attr(_WORKER, self.worker)
+        others = [other for other in _counted(self.search.study) if other.number != trial.number]
+        place = _free_place(others, trial.number)
+        trial.set_user_attr(_PLACE, place)
         self.begun()
         is_default = _DEFAULT in trial.user_attrs
-        before = sum(other.number < trial.number for other in _counted(self.search.study))
-        if before >= self.total and not is_default:
+        if sum(other.number < trial.number for other in others) >= self.total and not is_default:
             raise _Surplus
-        # Seeded by the trials that count before it: no two workers propose the same, and after an interruption the
-        # same trials come.
-        self.search.study.sampler = optuna.samplers.TPESampler(seed=self.search.seed + 1_000_003 * before)
+        self.search.study.sampler = optuna.samplers.TPESampler(seed=_seed_of(self.search.seed, place))
         values = {each.key: each.suggest(trial) for each in self.search.ranges}
         step = 0
 
@@ -339,6 +341,27 @@ def _is_old(trial: FrozenTrial) -> bool:
 def _counted(study: optuna.Study) -> list[FrozenTrial]:
     """Return the trials that count towards the total: all but the failed."""
     return [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.FAIL]
+
+
+def _free_place(others: Series[FrozenTrial], number: int) -> int:
+    """Return the place of a trial in the sequence of seeds: the first that no other trial which counts has.
+
+    A failed trial gives back its own place and no other: two workers never propose from the same seed, and the trial
+    that replaces it is the one that it would have been. Earlier trials that are about to take a place, on machines
+    that share no lock, are left the first ones.
+
+    Args:
+        others: those that count.
+        number: of the trial.
+    """
+    taken = {other.user_attrs[_PLACE] for other in others if _PLACE in other.user_attrs}
+    undecided = sum(other.number < number and _PLACE not in other.user_attrs for other in others)
+    return next(itertools.islice((place for place in itertools.count() if place not in taken), undecided, None))
+
+
+def _seed_of(seed: int, place: int) -> int:
+    """Return the sampler's seed, which is below 2**32 and unlike that of any near seed or place."""
+    return int(np.random.SeedSequence((seed, place)).generate_state(1)[0])
 
 
 def _storage(url: str) -> RDBStorage:
