@@ -11,7 +11,7 @@ from torch import nn
 
 from pysot.config import predicts_points
 from pysot.datasets.build import build_device_augment, build_pair_loader
-from pysot.engine.checkpoint import load_checkpoint
+from pysot.engine.checkpoint import LoadReport, load_checkpoint
 from pysot.engine.distributed import Group
 from pysot.engine.optim import (
     MemoryNeed,
@@ -122,11 +122,12 @@ def build_options(cfg: CfgNode) -> Options:
 def build_network(cfg: CfgNode, group: Group) -> tuple[SiameseNet, list[str]]:
     """Return the network to train, with the weights it starts from, on its device, and what was loaded, in lines.
 
-    BACKBONE.PRETRAINED is loaded into the backbone, then TRAIN.PRETRAINED into the whole network as far as it fits.
+    BACKBONE.PRETRAINED is loaded into the backbone, then TRAIN.PRETRAINED into the whole network as far as it
+    fits. What TRAIN.FROZEN names must be in them.
 
     Raises:
         CheckpointError: A file cannot be read or does not fit.
-        ConfigError: One of these files is not there, or TRAIN.SYNC_BN on the CPU.
+        ConfigError: One of these files is not there or lacks weights that stay frozen, or TRAIN.SYNC_BN on the CPU.
     """
     for section in ("BACKBONE", "TRAIN"):
         path = cfg[section].PRETRAINED
@@ -137,11 +138,12 @@ def build_network(cfg: CfgNode, group: Group) -> tuple[SiameseNet, list[str]]:
             )
     torch.manual_seed(cfg.TRAIN.SEED)
     network = build_model(cfg)
-    notes = []
+    reports = []
     if cfg.BACKBONE.PRETRAINED:
-        notes.append(str(load_checkpoint(network, cfg.BACKBONE.PRETRAINED)))
+        reports.append(load_checkpoint(network, cfg.BACKBONE.PRETRAINED))
     if cfg.TRAIN.PRETRAINED:
-        notes.append(str(load_checkpoint(network, cfg.TRAIN.PRETRAINED, strict=False)))
+        reports.append(load_checkpoint(network, cfg.TRAIN.PRETRAINED, strict=False))
+    notes = [*map(str, reports), *_check_frozen(cfg, network, reports)]
     if cfg.TRAIN.SYNC_BN and group.size > 1:
         if group.device.type == "cpu":
             raise ConfigError(
@@ -149,6 +151,23 @@ def build_network(cfg: CfgNode, group: Group) -> tuple[SiameseNet, list[str]]:
             )
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
     return network.to(group.device), notes
+
+
+def _check_frozen(cfg: CfgNode, network: SiameseNet, reports: list[LoadReport]) -> list[str]:
+    """Return a note of the parts that stay as fresh as they are, where TRAIN.PRETRAINED is not there to fill them."""
+    loaded = {name for report in reports for name in (*report.loaded, *report.derived)}
+    parts = tuple(f"{part}." for part in cfg.TRAIN.FROZEN)
+    fresh = [name for name, _ in network.named_parameters() if name.startswith(parts) and name not in loaded]
+    if not fresh:
+        return []
+    named = ", ".join(dict.fromkeys(name.split(".")[0] for name in fresh))
+    what = f"TRAIN.FROZEN: {len(fresh)} fresh weights of {named} are never trained (first: {fresh[0]})"
+    if cfg.TRAIN.PRETRAINED:
+        raise ConfigError(
+            f"{what}: TRAIN.PRETRAINED {cfg.TRAIN.PRETRAINED} has none that fit; name the checkpoint of a network with "
+            f"the same {named}, or take these parts out of TRAIN.FROZEN"
+        )
+    return [what]
 
 
 def build_trainer(

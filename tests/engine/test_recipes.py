@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pytest
 import tiny_training as tiny
 import torch
-from narrow_recipes import RECIPES, narrow, recipe_trainer, repeat_one_batch
+from narrow_recipes import RECIPES, drawn, narrow, recipe_trainer, repeat_one_batch
 
 import pysot
+from pysot.engine.build import build_network
+from pysot.utils import ConfigError
 
 #: Those whose gradients PySOT summed over the GPUs.
 SUMMED = [
@@ -137,3 +140,26 @@ def test_the_second_stage_of_siammask_starts_from_the_first_and_keeps_it(data: P
     assert tiny.differing(kept, {name: ends[name] for name in kept}) == []
     learnt = {name.split(".")[0] for name in ends if name not in kept}
     assert learnt == {"mask_head", "refine_head"}
+
+
+def test_the_second_stage_refuses_a_first_whose_frozen_parts_do_not_fit(data: Path):
+    other, _ = recipe_trainer("siammask_r50_base", data, *narrow("siammask_r50_base"), "RPN.KWARGS.out_channels", 16)
+    file = data.parent / "other.pth"
+    torch.save(other.network.state_dict(), file)
+    stage = ("siammask_r50_refine", data, *narrow("siammask_r50_refine"), "TRAIN.PRETRAINED", str(file))
+    message = r"TRAIN.FROZEN: \d+ fresh weights of rpn_head are never trained .*TRAIN.PRETRAINED .*other.pth has none"
+    with pytest.raises(ConfigError, match=message):
+        recipe_trainer(*stage)
+    recipe_trainer(*stage, "TRAIN.FROZEN", ["backbone", "neck"])
+
+
+def test_frozen_parts_that_start_fresh_are_told(data: Path):
+    name = "siammask_r50_refine"
+    _, notes = build_network(pysot.load_cfg(name, [*drawn(name, data), *narrow(name)]), tiny.ALONE)
+    assert re.fullmatch(r"TRAIN.FROZEN: \d+ fresh weights of backbone, neck, rpn_head are never trained .*", *notes)
+
+
+def test_the_second_stage_starts_from_what_the_first_keeps():
+    first, second = (pysot.load_cfg(f"siammask_r50_{stage}").TRAIN for stage in ("base", "refine"))
+    assert Path(second.PRETRAINED) == Path(first.SNAPSHOT_DIR) / "best.pth"
+    assert len({Path(train[key]) for train in (first, second) for key in ("SNAPSHOT_DIR", "LOG_DIR")}) == 4
