@@ -55,13 +55,20 @@ class Frames:
         return len(self.paths) if self._count is None else self._count
 
 
-def masks_beside(images: Path) -> str | None:
-    """Return the name of the folder of masks beside that of the images, ``mask``; None if there is none.
+def masks_beside(images: Path, target: str, *, alone: bool) -> str | None:
+    """Return the name of the folder of a target's masks beside that of the images; None if there is none.
+
+    It is ``mask.<target>``; for the only target in the images, ``mask`` will do.
 
     Args:
         images: the folder of the images; what lies beside it is theirs only if it is within a sequence's own.
+        target: number of the target; empty if it has none.
+        alone: no other sequence has the same images.
     """
-    return "mask" if images.name in IMAGE_FOLDERS and (images.parent / "mask").is_dir() else None
+    if images.name not in IMAGE_FOLDERS:
+        return None
+    names = [*([f"mask.{target}"] if target else []), *(["mask"] if alone else [])]
+    return next((name for name in names if (images.parent / name).is_dir()), None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, replace
 
 import cv2
@@ -215,6 +216,49 @@ def test_masks_without_their_image_or_without_any(drawn):
         sequences["seen"].mask(3)
     with pytest.raises(DatasetError, match="hidden: no masks are annotated"):
         replace(sequences["hidden"], masks=None).mask(0)
+
+
+@pytest.fixture
+def pair(drawn):
+    """Two targets in one video, the first in the square's place, the second a row lower."""
+    folder = drawn / "data/Drawn/pair"
+    shutil.copytree(drawn / "data/Drawn/seen", folder)
+    (folder / "groundtruth_rect.txt").unlink()
+    for number in (1, 2):
+        write_boxes(folder / f"groundtruth_rect.{number}.txt", [[index, 1 + number, 4, 4] for index in range(4)])
+    return folder
+
+
+def read_pair(drawn, source):
+    frames = images("pair", 1, 2, 3, 4)
+    if source == "json":
+        return annotate(drawn, **{"pair-1": frames, "pair-2": frames, "seen": images("seen", 1, 2, 3, 4)})
+    return {sequence.name: sequence for sequence in load_dataset("Drawn", drawn / "data").sequences}
+
+
+@pytest.mark.parametrize("source", ["json", "folder"])
+def test_targets_of_one_video_do_not_share_masks(drawn, pair, source):
+    sequences = read_pair(drawn, source)
+    assert (sequences["pair-1"].masks, sequences["pair-2"].masks) == (None, None)
+    assert sequences["seen"].masks == "mask"
+
+
+@pytest.mark.parametrize("source", ["json", "folder"])
+def test_each_target_of_a_video_may_have_masks_of_its_own(drawn, pair, source):
+    (pair / "mask.2").mkdir()
+    for index in range(4):
+        cv2.imwrite(str(pair / f"mask.2/{index + 1:04d}.png"), square(index, 3).astype(np.uint8))
+    sequences = read_pair(drawn, source)
+    assert sequences["pair-1"].masks is None
+    for index in range(4):
+        assert (sequences["pair-2"].mask(index) == square(index, 3)).all()
+
+
+@pytest.mark.parametrize("source", ["json", "folder"])
+def test_the_only_target_of_a_video_has_its_masks_whatever_its_number(drawn, pair, source):
+    (pair / "groundtruth_rect.1.txt").unlink()
+    sequences = annotate(drawn, **{"pair-2": images("pair", 1)}) if source == "json" else read_pair(drawn, source)
+    assert sequences["pair-2"].masks == "mask"
 
 
 def test_no_masks_are_kept_where_none_are_annotated(drawn):

@@ -3,7 +3,8 @@
 The annotations may also be called ``groundtruth.txt``, hold polygons of four points, and NaN where the target is
 absent; the images may lie beside them, or in ``color/``. A sequence with several targets has one numbered file per
 target, ``groundtruth_rect.1.txt`` and so on. A folder ``mask`` beside ``img/`` has a mask of the same name, ``.png``,
-for every image. The folder may hold sequences or be one itself.
+for every image; with several targets, each has its own, ``mask.1`` and so on, or no masks. The folder may hold
+sequences or be one itself.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from toolkit.datasets.entry import Entry
-from toolkit.datasets.otb import target_name
+from toolkit.datasets.otb import target_name, target_number
 from toolkit.errors import DatasetError
 from toolkit.regions import Regions
 from toolkit.results import read_rows
@@ -28,11 +29,13 @@ def read(root: Path, subset: str = "") -> list[Entry]:
 
 
 def _targets(folder: Path) -> list[Entry]:
-    named = ((target_name(folder.name, file), file) for file in sorted(folder.glob("groundtruth*.txt")))
-    return [Entry(name, partial(_sequence, name, folder, file)) for name, file in named if name is not None]
+    files = sorted(folder.glob("groundtruth*.txt"))
+    named = ((target_name(folder.name, file), file) for file in files)
+    alone = len(files) == 1
+    return [Entry(name, partial(_sequence, name, folder, file, alone)) for name, file in named if name is not None]
 
 
-def _sequence(name: str, folder: Path, file: Path) -> Sequence:
+def _sequence(name: str, folder: Path, file: Path, alone: bool) -> Sequence:
     rows = read_rows(file, allow_nan=True, error=DatasetError)
     wrong = next((line for line, row in enumerate(rows, 1) if len(row) not in (4, 8)), None)
     if wrong is not None:
@@ -41,4 +44,5 @@ def _sequence(name: str, folder: Path, file: Path) -> Sequence:
         )
     images = next((folder / sub for sub in IMAGE_FOLDERS if (folder / sub).is_dir()), folder)
     frames = Frames(images, count=len(rows))
-    return Sequence(name, frames, Regions.from_rows(rows), masks=masks_beside(images))
+    masks = masks_beside(images, target_number(file), alone=alone)
+    return Sequence(name, frames, Regions.from_rows(rows), masks=masks)

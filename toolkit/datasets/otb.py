@@ -53,11 +53,21 @@ def target_name(folder: str, file: Path) -> str | None:
     """
     if not file.read_bytes().strip():
         return None
-    target = file.stem.rpartition(".")[2] if "." in file.stem else ""
+    target = target_number(file)
     own_number = folder.rpartition("-")[2]
     if target and "-" in folder and own_number.isdigit():
         return folder if own_number == target else None
     return f"{folder}-{target}" if target else folder
+
+
+def target_number(file: Path) -> str:
+    """Return the number of the target that an annotation file is for; empty if it has none.
+
+    Example:
+        >>> target_number(Path("Jogging/groundtruth_rect.2.txt"))
+        '2'
+    """
+    return Path(file.stem).suffix.removeprefix(".")
 
 
 def _sequence(name: str, folder: Path, file: Path) -> Sequence:

@@ -4,12 +4,14 @@ Keys of a sequence: ``video_dir``, ``init_rect``, ``img_names`` (relative to the
 (4 or 8 numbers per frame, NaN where the target is absent), and where they apply ``attr`` (names), ``absent``
 (1 where the target is *present*), the frame tags of VOT (0 or 1 per frame, or empty), ``width``, ``height``.
 A folder ``mask`` beside that of a sequence's images has a mask of the same name, ``.png``, for each of them.
+Where sequences share images, as ``<video>-1`` and ``<video>-2`` do, it is ``mask.1`` and ``mask.2``, or they have none.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,11 @@ def entries(file: Path, root: Path) -> list[Entry]:
         raise DatasetError(f"{file}: cannot be read as JSON annotations ({failure})") from failure
     if not isinstance(table, dict):
         raise DatasetError(f"{file}: expected an object with one entry per sequence, got {type(table).__name__}")
-    return [Entry(name, partial(_sequence, file, root, name, entry)) for name, entry in table.items()]
+    sharing = Counter(_image_folder(root, entry) for entry in table.values())
+    return [
+        Entry(name, partial(_sequence, file, root, name, entry, sharing[_image_folder(root, entry)] == 1))
+        for name, entry in table.items()
+    ]
 
 
 def read(file: Path, root: Path) -> list[Sequence]:
@@ -57,7 +63,14 @@ def write(file: Path, sequences: list[Sequence], root: Path) -> None:
 PER_FRAME = ("absent", *FRAME_TAGS)
 
 
-def _sequence(file: Path, root: Path, name: str, entry: dict[str, Any]) -> Sequence:
+def _image_folder(root: Path, entry: Any) -> Path | None:
+    """Return the folder of a sequence's first image; None if the entry, not checked yet, names none."""
+    names = entry.get("img_names") if isinstance(entry, dict) else None
+    first = names[0] if isinstance(names, list) and names else None
+    return (root / first).parent if isinstance(first, str) else None
+
+
+def _sequence(file: Path, root: Path, name: str, entry: dict[str, Any], alone: bool) -> Sequence:
     if not isinstance(entry, dict):
         raise DatasetError(f"{file}: {name}: expected an object, got {type(entry).__name__}")
     missing = [key for key in ("img_names", "gt_rect") if key not in entry]
@@ -87,8 +100,13 @@ def _sequence(file: Path, root: Path, name: str, entry: dict[str, Any]) -> Seque
         visible=flags.pop("absent", None),
         tags=flags,
         annotated_size=_size(file, name, entry),
-        masks=masks_beside((root / names[0]).parent),
+        masks=_masks((root / names[0]).parent, name, alone),
     )
+
+
+def _masks(images: Path, name: str, alone: bool) -> str | None:
+    prefix = f"{images.parent.name}-"
+    return masks_beside(images, name.removeprefix(prefix) if name.startswith(prefix) else "", alone=alone)
 
 
 def _flags(file: Path, name: str, key: str, values: list[Any]) -> NDArray[np.bool_]:
