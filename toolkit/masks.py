@@ -17,9 +17,12 @@ from toolkit.errors import DatasetError, RegionError
 
 Mask = NDArray[np.bool_]
 
+EMPTY = "m0,0,1,1,1"
+"""The line of a mask without pixels: a window of one pixel, which is outside."""
+
 
 def encode_mask(mask: Mask) -> str:
-    """Return a mask (H, W) as a line; one without pixels has a window of one pixel outside.
+    """Return a mask (H, W) as a line, :data:`EMPTY` for one without pixels.
 
     Example:
         >>> encode_mask(np.array([[0, 0, 0, 0], [0, 0, 1, 1], [0, 1, 1, 0]], dtype=bool))
@@ -27,7 +30,7 @@ def encode_mask(mask: Mask) -> str:
     """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not rows.size:
-        return "m0,0,1,1,1"
+        return EMPTY
     top, bottom, left, right = (int(side) for side in (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1))
     inside = mask[top:bottom, left:right].ravel()
     turns = np.flatnonzero(np.diff(inside)) + 1

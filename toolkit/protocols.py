@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toolkit.errors import DatasetError, ResultError, unknown_name
-from toolkit.masks import encode_mask
+from toolkit.masks import EMPTY, encode_mask
 from toolkit.overlap import vot_overlap
 from toolkit.regions import FAILED, INITIALIZED, SKIPPED, FloatArray, box_corners, start_box_cxcywh
 from toolkit.results import (
@@ -78,7 +78,8 @@ class Trajectory:
         confidences: (N,) the tracker's scores; NaN where it was not asked.
         seconds: (N,) time in ``init`` and ``track`` alone; 0 on frames that the tracker did not see.
         tracked: (N,) True where ``track`` was called.
-        masks: one line per frame, as result files have them; None where the sequence or the tracker has none.
+        masks: one line per frame, as result files have them, the code of a start or a mask, empty where the tracker
+            gave none; None where the sequence or the tracker has no masks at all.
     """
 
     regions: list[FloatArray]
@@ -324,10 +325,12 @@ class _Session:
         self._seconds = np.zeros(len(sequence))
         self._tracked = np.zeros(len(sequence), dtype=bool)
         self._masks: dict[int, str] = {}
+        self._starts: set[int] = set()
         self.size = (0, 0)
 
     def start(self, index: int, box: FloatArray) -> None:
         """Start the tracker on a frame."""
+        self._starts.add(index)
         frame = self._frame(index)
         self.size = (frame.shape[1], frame.shape[0])
         before = self._clock()
@@ -356,8 +359,11 @@ class _Session:
 
     def trajectory(self, regions: list[FloatArray]) -> Trajectory:
         """Return the whole run."""
-        masks = [self._masks.get(index, format_region([INITIALIZED])) for index in range(len(regions))]
-        return Trajectory(regions, self._confidences, self._seconds, self._tracked, masks if self._masks else None)
+        masks = None
+        if self._masks:
+            code = format_region([INITIALIZED])
+            masks = [code if i in self._starts else self._masks.get(i, EMPTY) for i in range(len(regions))]
+        return Trajectory(regions, self._confidences, self._seconds, self._tracked, masks)
 
     def _keep_mask(self, index: int, mask: ArrayLike | None) -> None:
         """Keep a mask as text, where the sequence has masks to compare it with."""

@@ -118,7 +118,7 @@ class Drawn:
     bbox: np.ndarray
     score: float
     polygon: None
-    mask: np.ndarray
+    mask: np.ndarray | None
 
 
 class OneColumnOff:
@@ -179,6 +179,22 @@ def test_from_a_tracker_to_the_table(drawn):
     table = to_text(overall_table(evaluation))
     assert "Mask IoU" in table
     assert [line.split()[5] for line in table.splitlines()[3:]] == ["-", "0.600"]
+
+
+def test_a_frame_without_the_trackers_mask_has_an_empty_one(drawn):
+    class Loses(OneColumnOff):
+        def track(self, frame):
+            answer = super().track(frame)
+            return replace(answer, mask=None) if answer.bbox[0] == 2 else answer
+
+    dataset = load_dataset("Drawn", drawn / "data")
+    run(Loses(), dataset, drawn / "results", "loses")
+    lines = (drawn / "results/Drawn/loses/masks/seen.txt").read_text().splitlines()
+    assert lines == ["1", "m2,2,4,4,0,16", encode_mask(square(0, 0, 0)), "m4,2,4,4,0,16"]
+    evaluation = evaluate(dataset, drawn / "results")
+    assert not evaluation.failures
+    # 12 of 20 pixels in two frames and none in the third; in the other sequence, the target is hidden in that frame.
+    np.testing.assert_allclose(evaluation.scores["loses"].per_sequence("mask_iou"), [0.6, 0.4])
 
 
 def annotate(drawn, **frames):
