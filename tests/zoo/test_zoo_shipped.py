@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import runpy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import setuptools
 import torch
 
 import pysot
 from pysot.engine.checkpoint import convert_checkpoint
 from pysot.utils import DownloadError
-from pysot.zoo import FileState, LocalFile, ZooEntry, cached_path, check, fetch
+from pysot.zoo import FileState, LocalFile, ZooEntry, cached_path, check, entries, fetch
 
 CONFIG = """\
 BACKBONE: {TYPE: mobilenetv2, KWARGS: {width_mult: 0.25, used_layers: [4]}, TRAIN_LAYERS: [layer4]}
@@ -69,5 +72,19 @@ def test_a_relative_path_is_within_the_package():
     assert cached_path(own) == Path(pysot.zoo.__file__).parent / "weights" / "default.safetensors"
 
 
-def test_the_package_carries_its_weights(repo_root: Path):
-    assert '"zoo/weights/*.safetensors"' in (repo_root / "setup.py").read_text(encoding="utf-8")
+def packaged(repo_root: Path) -> set[Path]:
+    """Return the files of pysot that setup.py puts into an installed copy beside the modules."""
+    given: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(repo_root)
+        patch.setattr(setuptools, "setup", lambda **arguments: given.update(arguments))
+        runpy.run_path(str(repo_root / "setup.py"))
+    package = repo_root / "pysot"
+    return {path for pattern in given["package_data"]["pysot"] for path in package.glob(pattern)}
+
+
+def test_the_package_carries_the_weights_of_its_table_and_no_others(repo_root: Path):
+    shipped = {cached_path(entry).resolve() for entry in entries() if entry.local is not None}
+    found = {path for path in packaged(repo_root) if path.name != "py.typed"}
+    assert found == shipped
+    assert set((repo_root / "pysot" / "zoo").rglob("*.safetensors")) == shipped
