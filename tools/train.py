@@ -255,7 +255,7 @@ class Judge:
         train = cfg.TRAIN
         if train.VALIDATE_NAMES:
             names, count = train.VALIDATE_NAMES, train.VALIDATE_PAIRS
-            self.pairs = build_pair_loader(cfg, train.SEED + 1, names=names, pairs_per_epoch=count)
+            self.pairs = build_pair_loader(cfg, train.SEED + 1, names=names, pairs_per_epoch=count, every_pair=True)
         if train.VALIDATE_ON:
             root = dataset_root or default_root()
             self.clips = find_clips(train.VALIDATE_ON, root, train.VALIDATE_SEQUENCES, train.VALIDATE_FRAMES)
@@ -265,7 +265,7 @@ class Judge:
         """Return what the judgement is on."""
         found = {}
         if self.pairs is not None:
-            found["held out"] = describe_data(self.pairs, self.pairs.steps, self.cfg.TRAIN.BATCH_SIZE)
+            found["held out"] = f"{self.pairs.dataset.sampler.describe()}\n{len(self.pairs.dataset):,} pairs"
         if self.clips:
             frames = sum(len(clip.truth) for clip in self.clips)
             found["tracked"] = f"{self.cfg.TRAIN.VALIDATE_ON}: {len(self.clips)} sequences, {frames} frames"
@@ -305,8 +305,12 @@ class Judge:
         """Write the epoch's row and return the score: the mean overlap of the tracker, or minus the loss."""
         validation: dict[str, float] = {}
         if self.pairs is not None:
-            losses = [self.trainer.losses_of(network, batch)["total"] for batch in self.pairs.epoch(0)]
-            validation["validation_loss"] = float(np.mean(losses))
+            found = [
+                (self.trainer.losses_of(network, batch)["total"], len(batch["template"]))
+                for batch in self.pairs.epoch(0)
+            ]
+            losses, pairs = zip(*found, strict=True)
+            validation["validation_loss"] = float(np.average(losses, weights=pairs))
         if self.clips:
             tracker = pysot.build_tracker(self.cfg, network, self.trainer.group.device)
             validation["validation_overlap"] = float(np.mean([clip.overlap(tracker) for clip in self.clips]))

@@ -28,6 +28,7 @@ def build_pair_loader(
     names: Sequence[str] | None = None,
     pairs_per_epoch: int | None = None,
     pin_memory: bool = False,
+    every_pair: bool = False,
 ) -> PairLoader:
     """Return the loader of a configuration's training pairs.
 
@@ -41,6 +42,7 @@ def build_pair_loader(
         names: Entries of DATASET to use instead of DATASET.NAMES, such as held-out videos.
         pairs_per_epoch: Instead of DATASET.VIDEOS_PER_EPOCH.
         pin_memory: Page-lock the batches.
+        every_pair: Let the last batch be smaller instead of leaving pairs out; for one process.
 
     Raises:
         ConfigError: Keys cannot be used together.
@@ -54,6 +56,7 @@ def build_pair_loader(
         workers=cfg.TRAIN.NUM_WORKERS,
         max_faulty=cfg.DATASET.MAX_FAULTY,
         pin_memory=pin_memory,
+        every_pair=every_pair,
     )
 
 

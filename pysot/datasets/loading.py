@@ -21,13 +21,15 @@ class EpochSampler(Sampler[list[PairKey]]):
     """Yields the keys of this rank's batches of an epoch, from any step on.
 
     Step by step, the ranks' batches laid end to end are the batch that one process with a batch of their joint size
-    has: no pair is in two of them. What is left of an epoch after the last full step is not used.
+    has: no pair is in two of them. What is left of an epoch after the last full step is not used, or, where every pair
+    counts, makes a smaller last batch.
 
     Args:
         pairs_per_epoch: Length of an epoch.
         batch_size: Of one rank.
         rank: Of this process.
         world_size: How many processes there are.
+        every_pair: Use what is left; for one process.
 
     Raises:
         ConfigError: An epoch is shorter than one step of all ranks.
@@ -39,9 +41,11 @@ class EpochSampler(Sampler[list[PairKey]]):
         [[2, 3], [6, 7]]
     """
 
-    def __init__(self, pairs_per_epoch: int, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
-        self.batch_size, self.rank, self.world_size = batch_size, rank, world_size
-        self.steps = pairs_per_epoch // (batch_size * world_size)
+    def __init__(
+        self, pairs_per_epoch: int, batch_size: int, rank: int = 0, world_size: int = 1, every_pair: bool = False
+    ) -> None:
+        self.pairs, self.batch_size, self.rank, self.world_size = pairs_per_epoch, batch_size, rank, world_size
+        self.steps = -(-pairs_per_epoch // batch_size) if every_pair else pairs_per_epoch // (batch_size * world_size)
         if not self.steps:
             raise ConfigError(
                 f"DATASET.VIDEOS_PER_EPOCH {pairs_per_epoch} is less than one step: "
@@ -59,7 +63,7 @@ class EpochSampler(Sampler[list[PairKey]]):
     def __iter__(self) -> Iterator[list[PairKey]]:
         for step in range(self.first_step, self.steps):
             first = (step * self.world_size + self.rank) * self.batch_size
-            yield [PairKey(self.epoch, number) for number in range(first, first + self.batch_size)]
+            yield [PairKey(self.epoch, number) for number in range(first, min(first + self.batch_size, self.pairs))]
 
 
 class PairLoader:
@@ -77,6 +81,7 @@ class PairLoader:
         workers: Loading processes; with 0, this one loads. The batches are the same.
         max_faulty: Unreadable images before an error.
         pin_memory: Page-lock the batches, for a faster copy to a GPU.
+        every_pair: Let the last batch be smaller instead of leaving pairs out; for one process.
     """
 
     def __init__(
@@ -89,11 +94,12 @@ class PairLoader:
         workers: int = 0,
         max_faulty: int = 100,
         pin_memory: bool = False,
+        every_pair: bool = False,
     ) -> None:
         self.dataset = dataset
         self.max_faulty = max_faulty
         self.faults: Counter[str] = Counter()
-        self._sampler = EpochSampler(len(dataset), batch_size, rank, world_size)
+        self._sampler = EpochSampler(len(dataset), batch_size, rank, world_size, every_pair)
         self.steps = self._sampler.steps
         self._loader: DataLoader[Batch] = DataLoader(
             dataset,

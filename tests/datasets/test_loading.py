@@ -127,6 +127,15 @@ def test_no_pair_is_in_two_batches():
         EpochSampler(20, 7, 0, 3)
 
 
+@pytest.mark.parametrize(("pairs", "sizes"), [(10, [4, 4, 2]), (8, [4, 4]), (3, [3])])
+def test_where_every_pair_counts_the_last_batch_may_be_smaller(crops: Path, pairs: int, sizes: list[int]):
+    loader = build_pair_loader(cfg_of(crops), seed=1, pairs_per_epoch=pairs, every_pair=True)
+    batches = list(loader.epoch(0))
+    assert [len(batch["template"]) for batch in batches] == sizes
+    assert loader.steps == len(sizes)
+    assert_equal(joined(batches), loader.dataset.__getitems__([PairKey(0, number) for number in range(pairs)]))
+
+
 def test_the_box_is_where_the_target_was_drawn(crops: Path):
     dataset = build_pair_dataset(cfg_of(crops, "DATASET.SEARCH.CUTOUT", 0, "DATASET.SEARCH.BLUR", 0), seed=0)
     batch = dataset.__getitems__([PairKey(0, number) for number in range(24)])

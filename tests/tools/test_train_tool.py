@@ -17,6 +17,7 @@ import torch
 import pysot
 from pysot.config import experiment_names
 from pysot.engine.snapshots import read_training_state
+from pysot.engine.train_loop import Trainer
 from pysot.engine.training_log import read_history
 from tests.engine import tiny_training as tiny
 from tests.made_benchmarks import Oracle, Static, moving, write_benchmark
@@ -80,6 +81,16 @@ def test_without_a_benchmark_the_loss_on_held_out_pairs_does(data, tmp_path):
     best = f"checkpoint_e{1 + losses.index(min(losses))}.pth"
     assert tiny.differing(weights(tmp_path, "best.pth"), weights(tmp_path, best)) == []
     assert "validation_overlap" not in read_history(tmp_path / "logs" / "history.csv")[0]
+
+
+def test_the_loss_on_held_out_pairs_is_that_of_every_pair(data, tmp_path, monkeypatch):
+    # 6 pairs in batches of 4: as many as in one of 6, and each batch weighs what it holds.
+    monkeypatch.setattr(Trainer, "losses_of", lambda self, network, batch: {"total": float(len(batch["template"]))})
+    arguments = words(data, tmp_path, *held_out(data), "TRAIN.VALIDATE_PAIRS", 6, "TRAIN.EPOCH", 1)
+    assert train.main(arguments) == 0
+    assert history(tmp_path, "validation_loss") == [pytest.approx((4 * 4 + 2 * 2) / 6)]
+    assert "held out: OTHER: 4 videos" in (record := (tmp_path / "logs" / "runs.txt").read_text())
+    assert "\n  6 pairs\n" in record
 
 
 def test_the_average_is_what_is_judged_and_kept(data, tmp_path, monkeypatch):
