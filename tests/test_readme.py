@@ -67,3 +67,10 @@ def test_links_and_folders_are_there(readme, repo_root):
     assert len(links) > 3
     assert len(folders) > 6
     assert [path for path in [*links, *folders] if not (repo_root / path).exists()] == []
+
+
+@pytest.mark.parametrize("folder", ["tools", "benchmarks"])
+def test_it_lists_every_command(readme, repo_root, folder):
+    (listed,) = re.findall(rf"^{folder}/ (.*?)^\w", readme, re.DOTALL | re.MULTILINE)
+    there = {path.name for path in (repo_root / folder).glob("[a-z]*.py")}
+    assert set(re.findall(r"\w+\.py", listed)) == there

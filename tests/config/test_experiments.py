@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -93,6 +94,8 @@ def test_the_readme_lists_every_experiment(repo_root: Path):
     text = (repo_root / "experiments" / "README.md").read_text(encoding="utf-8")
     listed = [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")]
     assert sorted(listed) == NAMES
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
