@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,7 +57,11 @@ def run(work: Callable[[], int]) -> int:
 
 
 def prepare(
-    args: argparse.Namespace, splits: dict[str, Callable[[], list[Clip]]], backgrounds: Backgrounds | None = None
+    args: argparse.Namespace,
+    splits: Mapping[str, Callable[[], list[Clip]]],
+    backgrounds: Backgrounds | None = None,
+    images: Path | None = None,
+    files: Mapping[str, Path] | None = None,
 ) -> int:
     """Crop the clips of each split into ``args.output``; return 0, or 1 if something could not be used.
 
@@ -65,12 +69,15 @@ def prepare(
         args: ``output``, ``workers``, ``step`` and ``source``.
         splits: By the name of the annotation file what reads its clips.
         backgrounds: What fills crops outside of the frame; None for the frame's mean colour.
+        images: The folder of the clips' frames, where it is given beside ``args.source``.
+        files: By the split, the one file that its annotations are in, where ``args.source`` is a folder.
     """
     status = 0
     for split, read in splits.items():
         clips = read()
+        source = (files or {}).get(split, args.source)
         with bar(len(clips), split) as progress:
-            done = curate(clips, args.source, args.output, split, args.step, args.workers, progress, backgrounds)
+            done = curate(clips, source, args.output, split, args.step, args.workers, progress, backgrounds, images)
         print(f"{done.annotations}: {done.crops} crops of {done.clips} videos or images")
         if done.problems:
             status = 1

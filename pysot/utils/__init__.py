@@ -8,7 +8,7 @@ from pysot.utils.errors import (
     InputError,
     PysotError,
 )
-from pysot.utils.files import atomic_path
+from pysot.utils.files import atomic_path, hash_file
 from pysot.utils.registry import Registry, nearest_name
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "Registry",
     "atomic_path",
     "commit_of",
+    "hash_file",
     "nearest_name",
 ]

@@ -1,12 +1,24 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and what is in them as one number."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+_CHUNK = 1 << 20
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file as lower-case hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

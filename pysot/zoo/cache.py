@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import IO
 
-from pysot.utils import DownloadError, InputError
+from pysot.utils import DownloadError, InputError, hash_file
 from pysot.zoo.table import ZooEntry
 
 _CHUNK = 1 << 20
@@ -80,15 +80,6 @@ def cached_path(entry: ZooEntry, cache_dir: str | os.PathLike[str] | None = None
     if entry.local is not None:
         return Path(__file__).parent / entry.local.path
     return cache_folder(cache_dir) / f"{entry.name}.pth"
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file as lower-case hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def copy_hashed(source: IO[bytes], target: Path, limit: int) -> str:

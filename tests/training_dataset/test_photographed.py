@@ -252,3 +252,24 @@ def test_two_processes_film_the_same_as_one(script, material, tmp_path):
     assert first.keys() == second.keys()
     assert [name for name in first if not name.endswith(".journal") and first[name] != second[name]] == []
     assert script.main([*SMALL, "--workers", "1", "--output", str(tmp_path / "1")]) == 2
+
+
+def test_a_folder_begun_with_other_stills_is_refused(script, material, tmp_path, capsys):
+    objects, output = tmp_path / "objects.json", tmp_path / "out"
+    objects.write_bytes((material / "objects.json").read_bytes())
+    small = ("--videos", "1", "--frames", "1", "--val-videos", "1", "--test-videos", "0", "--workers", "1")
+    args = ["--cutouts", str(objects), "--output", str(output), *small]
+    assert script.main([*args, "--images", str(material)]) == 0
+    assert script.main([*args, "--images", str(material / "a" / "..")]) == 0
+    (tmp_path / "images").symlink_to(material)
+    assert script.main([*args, "--images", str(tmp_path / "images")]) == 0
+    assert script.main([*args, "--images", str(material / "a")]) == 2
+    assert str(material / "a") in capsys.readouterr().err
+    objects.write_bytes(objects.read_bytes() + b" ")
+    assert script.main([*args, "--images", str(material)]) == 2
+    assert "cutouts_sha256" in capsys.readouterr().err
+
+
+def test_stills_that_are_not_there_are_one_line(script, tmp_path, capsys):
+    assert script.main(["--cutouts", str(tmp_path / "no.json"), "--output", str(tmp_path / "out")]) == 2
+    assert "no.json: no such file" in capsys.readouterr().err

@@ -134,6 +134,37 @@ def test_a_run_with_other_settings_is_refused(tmp_path, capsys):
     assert "was begun with" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["coco", "yt_bb"])
+def test_a_folder_begun_with_other_annotations_is_refused(name, tmp_path, capsys):
+    make, args, split, *_ = SETS[name]
+    source, output = make(tmp_path / "s"), tmp_path / "o"
+    (file,) = (path for path in source.rglob("*") if path.suffix in (".json", ".csv"))
+    assert prepare(name, source, output, *args) == 0
+    made = (output / f"{split}.json").read_bytes()
+    assert prepare(name, source, output, *args) == 0
+    file.write_bytes(file.read_bytes().replace(b"cup", b"mug").replace(b"person", b"animal"))
+    assert prepare(name, source, output, *args) == 2
+    assert f"{file.resolve()}" in (shown := capsys.readouterr().err)
+    assert "source_sha256" in shown
+    assert (output / f"{split}.json").read_bytes() == made
+
+
+@pytest.mark.parametrize("name", ["csv", "coco"])
+def test_own_annotations_and_images_are_those_the_folder_was_begun_with(name, tmp_path, capsys, monkeypatch):
+    make, boxes, args, images, _, _ = OWN[name]
+    source, output = make(tmp_path / "s"), tmp_path / "o"
+    given = ["--images", str(source / images), *args]
+    assert prepare("own", source / boxes, output, *given) == 0
+    monkeypatch.chdir(source)
+    assert prepare("own", Path(boxes), output, "--images", images, *args) == 0, capsys.readouterr().err
+    make(tmp_path / "others")
+    assert prepare("own", source / boxes, output, "--images", str(tmp_path / "others" / images), *args) == 2
+    assert str(tmp_path / "others") in capsys.readouterr().err
+    (source / boxes).write_bytes((source / boxes).read_bytes().replace(b"50", b"51"))
+    assert prepare("own", source / boxes, output, *given) == 2
+    assert "source_sha256" in capsys.readouterr().err
+
+
 def test_a_corrupt_image_is_reported_and_the_rest_is_used(tmp_path, capsys):
     source = trees.davis(tmp_path / "s")
     bad = source / "JPEGImages" / "480p" / "bear" / "00002.jpg"

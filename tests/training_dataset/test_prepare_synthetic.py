@@ -125,6 +125,13 @@ def test_a_folder_of_other_settings_is_refused(script, made, capsys):
     assert "was begun with" in capsys.readouterr().err
 
 
+def test_each_split_has_its_album(script, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(script, "album", lambda args, photos, split: asked.append(split))
+    assert script.main([*SMALL, "--workers", "1", "--output", str(tmp_path)]) == 0
+    assert asked == ["train", "val", "test"]
+
+
 def test_textures_come_from_photographs(tmp_path):
     rng = np.random.default_rng(0)
     photo = tmp_path / "photo.png"

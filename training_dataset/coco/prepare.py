@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,17 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_source(parser, HERE / "COCO")
     parser.add_argument("--splits", nargs="+", default=["train2017", "val2017"], choices=["train2017", "val2017"])
     args = parser.parse_args(argv)
-    return run(
-        lambda: prepare(
-            args,
-            {
-                split: lambda split=split: coco_clips(
-                    args.source / "annotations" / f"instances_{split}.json", args.source / split, f"{split}/"
-                )
-                for split in args.splits
-            },
-        )
-    )
+    files = {split: args.source / "annotations" / f"instances_{split}.json" for split in args.splits}
+    splits = {
+        split: partial(coco_clips, file, args.source / split, f"{split}/")  # images may have one name in both
+        for split, file in files.items()
+    }
+    return run(lambda: prepare(args, splits, files=files))
 
 
 if __name__ == "__main__":

@@ -133,7 +133,8 @@ def make_stills(args: argparse.Namespace) -> int:
         chosen = split_clips(clips, held_out=bool(number))
         entry = argparse.Namespace(output=args.output / "stills", source=objects, workers=args.workers, step=1)
         work: dict[str, Callable[[], list[Clip]]] = {split: lambda chosen=chosen: chosen}  # type: ignore[misc]
-        status |= command.prepare(entry, work, Backgrounds(tuple(map(Path, photos[number]))))
+        around = Backgrounds(tuple(map(Path, photos[number])))
+        status |= command.prepare(entry, work, around, args.material / "stills")
     return status
 
 

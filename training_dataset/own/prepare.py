@@ -60,7 +60,7 @@ def read_clips(args: argparse.Namespace) -> list[Clip]:
     """
     if not args.source.exists():
         raise InputError(f"{args.source}: no such file or folder")
-    images = args.images or (args.source if args.source.is_dir() else args.source.parent)
+    images = images_of(args)
     try:
         layout = args.format or ("voc" if _has_xml(args.source) else detect(args.source))
         if layout == "voc":
@@ -81,6 +81,12 @@ def read_clips(args: argparse.Namespace) -> list[Clip]:
     ]
 
 
+def images_of(args: argparse.Namespace) -> Path:
+    """Return the folder of the videos or images."""
+    folder: Path = args.images or (args.source if args.source.is_dir() else args.source.parent)
+    return folder
+
+
 def read_backgrounds(args: argparse.Namespace) -> Backgrounds | None:
     """Return the photographs to put around images, if there are to be any."""
     return None if args.backgrounds is None else Backgrounds(find_photos(args.backgrounds))
@@ -93,7 +99,7 @@ def _has_xml(source: Path) -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
     args = parse_args(argv)
-    return run(lambda: prepare(args, {args.split: lambda: read_clips(args)}, read_backgrounds(args)))
+    return run(lambda: prepare(args, {args.split: lambda: read_clips(args)}, read_backgrounds(args), images_of(args)))
 
 
 if __name__ == "__main__":

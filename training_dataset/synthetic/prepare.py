@@ -34,7 +34,7 @@ from pysot.datasets.curation.backgrounds import find_photos
 from pysot.datasets.curation.jobs import run_jobs
 from pysot.datasets.curation.synthetic.photographed import CUTOUTS_VERSION, Album
 from pysot.datasets.curation.synthetic.write import VERSION, CropWriter, Film, FrameWriter
-from pysot.utils import InputError
+from pysot.utils import InputError, hash_file
 from training_dataset.command import bar, new_parser, positive, run
 
 SPLITS = ("train", "val", "test")
@@ -70,11 +70,33 @@ def films(args: argparse.Namespace, split: str) -> list[Film]:
     return [Film(f"{split}_{number:06d}", seed, number, frames) for number in range(count)]
 
 
+def images_of(args: argparse.Namespace) -> Path:
+    """Return the folder of the stills."""
+    folder: Path = args.images or args.cutouts.parent
+    return folder
+
+
 def album(args: argparse.Namespace, photos: tuple[Path, ...], split: str) -> Album | None:
     """Return the photographs that a split's scenes are made of; None for drawn scenes."""
     if args.cutouts is None:
         return None
-    return Album(args.cutouts, args.images or args.cutouts.parent, photos, held_out=split != "train")
+    return Album(args.cutouts, images_of(args), photos, held_out=split != "train")
+
+
+def cutout_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what films of stills depend on.
+
+    Raises:
+        InputError: There are no annotations of them.
+    """
+    if not args.cutouts.is_file():
+        raise InputError(f"{args.cutouts}: no such file of labelled stills")
+    return {
+        "cutouts": str(args.cutouts.resolve()),
+        "cutouts_sha256": hash_file(args.cutouts),
+        "cutouts_version": CUTOUTS_VERSION,
+        "images": str(images_of(args).resolve()),
+    }
 
 
 def prepare(args: argparse.Namespace) -> int:
@@ -84,7 +106,7 @@ def prepare(args: argparse.Namespace) -> int:
     photos = find_photos(args.photos) if args.photos else ()
     sources: dict[str, Any] = {"photos": list(map(str, photos))}
     if args.cutouts:
-        sources |= {"cutouts": str(args.cutouts.resolve()), "cutouts_version": CUTOUTS_VERSION}
+        sources |= cutout_settings(args)
     output = args.output
     for split in ("train", "val"):
         work = films(args, split)
@@ -98,7 +120,7 @@ def prepare(args: argparse.Namespace) -> int:
         work = films(args, "test")
         settings = {"version": VERSION, "seed": args.seed, "frames": args.test_frames, **sources}
         with bar(len(work), "test") as progress:
-            frame_writer = FrameWriter(output / "Synthetic", photos, album(args, photos, split))
+            frame_writer = FrameWriter(output / "Synthetic", photos, album(args, photos, "test"))
             done = run_jobs(work, frame_writer, output / ".test.journal", settings, args.workers, progress)
         write_json(output / "Synthetic" / "Synthetic.json", done)
         print(f"{output / 'Synthetic'}: {len(work)} sequences of {args.test_frames} frames")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,26 +21,18 @@ from pysot.datasets.curation.sequences import youtube_bb_clips
 from training_dataset.command import add_source, new_parser, prepare, run
 
 HERE = Path(__file__).resolve().parent
+NAMES = {"train": "train", "val": "validation"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script."""
     parser = new_parser(__doc__, HERE)
     add_source(parser, HERE / "YouTube-BB")
-    parser.add_argument("--splits", nargs="+", default=["train", "val"], choices=["train", "val"])
+    parser.add_argument("--splits", nargs="+", default=list(NAMES), choices=list(NAMES))
     args = parser.parse_args(argv)
-    return run(
-        lambda: prepare(
-            args,
-            {
-                split: lambda name=name: youtube_bb_clips(
-                    args.source / f"yt_bb_detection_{name}.csv", args.source / "frames"
-                )
-                for split, name in (("train", "train"), ("val", "validation"))
-                if split in args.splits
-            },
-        )
-    )
+    files = {split: args.source / f"yt_bb_detection_{NAMES[split]}.csv" for split in args.splits}
+    splits = {split: partial(youtube_bb_clips, file, args.source / "frames") for split, file in files.items()}
+    return run(lambda: prepare(args, splits, files=files))
 
 
 if __name__ == "__main__":

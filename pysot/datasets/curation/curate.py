@@ -12,7 +12,7 @@ from pysot.datasets.curation.backgrounds import Backgrounds
 from pysot.datasets.curation.clips import Clip
 from pysot.datasets.curation.crops import CropMaker
 from pysot.datasets.curation.jobs import Progress, run_jobs
-from pysot.utils import InputError
+from pysot.utils import InputError, hash_file
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ def curate(
     workers: int = 1,
     progress: Progress | None = None,
     backgrounds: Backgrounds | None = None,
+    images: Path | None = None,
 ) -> Summary:
     """Crop all clips into ``output/crop511`` and write ``output/<split>.json``.
 
@@ -49,13 +50,15 @@ def curate(
 
     Args:
         clips: With names different from each other.
-        source: What they were read from; a run goes on only with the same.
+        source: The file or folder they were read from. A run goes on only with the same, a file also with the same
+            content.
         output: The training set's folder.
         split: Name of the annotation file.
         step: Every how manyth labelled frame is taken.
         workers: Processes.
         progress: Called with the number of clips that were finished.
         backgrounds: What fills crops outside of the frame; None for the frame's mean colour.
+        images: The folder of their frames, where that is given beside ``source``; a run goes on only with the same.
 
     Raises:
         InputError: There are no clips, or nothing of them can be used; or `run_jobs`.
@@ -64,6 +67,10 @@ def curate(
         raise InputError(f"{source}: nothing to crop was found for {split}")
     maker = CropMaker(output / "crop511", step, backgrounds)
     settings: dict[str, Any] = {"source": str(source.resolve()), "step": step}
+    if source.is_file():
+        settings["source_sha256"] = hash_file(source)
+    if images is not None:
+        settings["images"] = str(images.resolve())
     if backgrounds is not None:
         settings["backgrounds"] = [str(photo) for photo in backgrounds.photos]
     done = run_jobs(clips, maker, output / f".{split}.journal", settings, workers, progress, _is_whole)
