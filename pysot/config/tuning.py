@@ -10,7 +10,7 @@ import yaml
 from yacs.config import CfgNode
 
 from pysot.config.load import find_config, load_cfg, read_yaml
-from pysot.utils import ConfigError
+from pysot.utils import ConfigError, nearest_name
 
 _SMALLER, _LARGER = 2, 4
 """Search sizes, in steps of two cells, below and above the configuration's own."""
@@ -37,6 +37,25 @@ _SIAMFC = {
 }
 _BY_HEAD = {"SiamFCHead": _SIAMFC}
 """What trackers search, by RPN.TYPE; all others are of the SiamRPN family."""
+
+_ANY_READS = "WINDOW_INFLUENCE EXEMPLAR_SIZE INSTANCE_SIZE CONTEXT_AMOUNT"
+_SIAMRPN_READS = f"{_ANY_READS} PENALTY_K LR"
+_READS = {
+    "SiamRPNTracker": _SIAMRPN_READS,
+    "SiamRPNLTTracker": f"{_SIAMRPN_READS} LOST_INSTANCE_SIZE CONFIDENCE_LOW CONFIDENCE_HIGH",
+    "SiamMaskTracker": f"{_SIAMRPN_READS} MASK_THERSHOLD",
+    "DaSiamRPNTracker": f"{_SIAMRPN_READS} ADAPTIVE DISTRACTOR LOCAL_TO_GLOBAL",
+    "SiamFCTracker": f"{_ANY_READS} SIAMFC",
+}
+"""Keys and sections of TRACK that where a tracker looks depends on, by TRACK.TYPE."""
+_UNSUITED = {
+    "TRACK.BASE_SIZE": "is given by the network",
+    "TRACK.MASK_OUTPUT_SIZE": "is given by the network",
+    "TRACK.LOST_SCORE": "marks predictions, and changes none",
+    **dict.fromkeys(("ANCHOR", "BACKBONE", "ADJUST", "RPN", "MASK", "REFINE"), "is what the network was trained with"),
+    **dict.fromkeys(("TRAIN", "DATASET"), "is read by training alone"),
+}
+"""Keys and sections that cannot be searched with a trained network."""
 
 
 def default_ranges(cfg: CfgNode) -> dict[str, KeyRange]:
@@ -67,6 +86,30 @@ def _search_sizes(cfg: CfgNode) -> KeyRange:
     return KeyRange(track.INSTANCE_SIZE - below * step, track.INSTANCE_SIZE + above * step, step)
 
 
+def searchable_keys(cfg: CfgNode) -> list[str]:
+    """Return the keys with a number on which depends where the tracker of a configuration looks.
+
+    Of a tracker that is registered elsewhere, which may read anything, all of TRACK but what the network gives.
+
+    Example:
+        >>> searchable_keys(load_cfg("siamrpn_r50"))[:3]
+        ['TRACK.PENALTY_K', 'TRACK.WINDOW_INFLUENCE', 'TRACK.LR']
+    """
+    read = _READS.get(cfg.TRACK.TYPE, " ".join(cfg.TRACK)).split()
+    found = []
+    for name in (name for name in cfg.TRACK if name in read):
+        node = cfg.TRACK[name]
+        if not isinstance(node, CfgNode):
+            found.append((f"TRACK.{name}", node))
+        elif node.get("ENABLED", True):
+            found += [(f"TRACK.{name}.{leaf}", value) for leaf, value in node.items()]
+    return [key for key, value in found if _is_number(value) and key not in _UNSUITED]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def read_range(config: str, overrides: Sequence[Any], words: Sequence[str]) -> tuple[str, KeyRange]:
     """Read KEY LOW HIGH [STEP] for a configuration.
 
@@ -76,17 +119,16 @@ def read_range(config: str, overrides: Sequence[Any], words: Sequence[str]) -> t
         words: What was given.
 
     Raises:
-        ConfigError: Another number of words, an unknown key or one that holds no number, values that the key cannot
-            have, or a range without the configuration's own value.
+        ConfigError: Another number of words, a key that is unknown, holds no number or does not change what the
+            tracker does, values that the key cannot have, or a range without the configuration's own value.
     """
     where = f"--range {' '.join(words)}"
     if len(words) not in (3, 4):
         raise ConfigError(f"{where}: expected KEY LOW HIGH [STEP]")
-    key = words[0]
+    key, cfg = words[0], load_cfg(config, overrides)
+    _check_searchable(cfg, key, where)
+    own = value_at(cfg, key)
     low, high = (value_at(load_cfg(config, [*overrides, key, word]), key) for word in words[1:3])
-    own = value_at(load_cfg(config, overrides), key)
-    if not isinstance(own, int | float) or isinstance(own, bool):
-        raise ConfigError(f"{where}: expected a key with a number, {key} is {own!r}")
     step: int | float | None = 1 if isinstance(own, int) else None
     if len(words) == 4:
         try:
@@ -94,7 +136,7 @@ def read_range(config: str, overrides: Sequence[Any], words: Sequence[str]) -> t
         except ValueError:
             step = 0
     elif key == "TRACK.INSTANCE_SIZE":
-        step = _search_sizes(load_cfg(config, overrides)).step
+        step = _search_sizes(cfg).step
     if not low <= own <= high or low == high:
         raise ConfigError(f"{where}: expected LOW < HIGH around the configuration's own {own}, the first trial")
     if step is not None:
@@ -103,6 +145,27 @@ def read_range(config: str, overrides: Sequence[Any], words: Sequence[str]) -> t
         high = low + math.floor((high - low) / step + 1e-9) * step
         load_cfg(config, [*overrides, key, min(low + step, high)])
     return key, KeyRange(low, high, step)
+
+
+def _check_searchable(cfg: CfgNode, key: str, where: str) -> None:
+    """Raise where all values of a key would score the same, or could not be scored."""
+    known = searchable_keys(cfg)
+    if key in known:
+        return
+    value: Any = cfg
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, CfgNode) else None
+    unsuited = key if key in _UNSUITED else key.partition(".")[0]
+    if unsuited in _UNSUITED:
+        problem = f"{unsuited} {_UNSUITED[unsuited]}"
+    elif value is None:
+        near = nearest_name(key, known)
+        problem = f"unknown key{f'; the nearest is {near}' if near else ''}"
+    elif not _is_number(value):
+        problem = f"{key} is {'a section' if isinstance(value, CfgNode) else repr(value)}, no number"
+    else:
+        problem = f"{cfg.TRACK.TYPE}, as it is configured, does not read {key}"
+    raise ConfigError(f"{where}: {problem}; expected one of {', '.join(known)}")
 
 
 def value_at(cfg: CfgNode, key: str) -> Any:
