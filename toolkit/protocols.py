@@ -43,7 +43,8 @@ RESTART_AFTER = 5
 class Output(Protocol):
     """What a tracker says about one frame.
 
-    One that segments also has ``mask``, (H, W) bool; others need not have the attribute.
+    One that segments also has ``mask``, (H, W) of the frame's size, True on the target: bool or the integers 0 and 1,
+    not probabilities; None where it finds nothing to draw. Others need not have the attribute.
     """
 
     @property
@@ -369,13 +370,17 @@ class _Session:
         """Keep a mask as text, where the sequence has masks to compare it with."""
         if mask is None or self._sequence.masks is None:
             return
-        pixels, size_wh = np.asarray(mask, dtype=bool), self.size
-        if pixels.shape != size_wh[::-1]:
-            raise ResultError(
-                f"{self._sequence.name} frame {index + 1}: the tracker's mask is {pixels.shape}, "
-                f"expected the frame's {size_wh[::-1]}"
-            )
-        self._masks[index] = encode_mask(pixels)
+        pixels, expected = np.asarray(mask), self.size[::-1]
+        problem = ""
+        if pixels.shape != expected:
+            problem = f"is {pixels.shape}, expected the frame's {expected}"
+        elif pixels.dtype != bool and not np.issubdtype(pixels.dtype, np.integer):
+            problem = f"is {pixels.dtype}, expected bool or the integers 0 and 1; threshold probabilities first"
+        elif not 0 <= pixels.min() <= pixels.max() <= 1:
+            problem = f"has values from {pixels.min()} to {pixels.max()}, expected bool or the integers 0 and 1"
+        if problem:
+            raise ResultError(f"{self._sequence.name} frame {index + 1}: the tracker's mask {problem}")
+        self._masks[index] = encode_mask(pixels.astype(bool))
 
     def _checked(self, index: int, name: str, value: ArrayLike, size: int) -> FloatArray:
         numbers = np.asarray(value, dtype=np.float64).ravel()

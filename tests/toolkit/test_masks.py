@@ -286,13 +286,35 @@ def test_no_masks_are_kept_where_none_are_annotated(drawn):
     assert run_one_pass(OneColumnOff(), sequence).masks is None
 
 
-def test_a_mask_of_another_size_is_the_trackers_fault(drawn):
-    class Wrong(OneColumnOff):
-        def track(self, frame):
-            answer = super().track(frame)
-            answer.mask = answer.mask.T
-            return answer
+class Redraws(OneColumnOff):
+    """Gives its masks as a function makes them of those in bool."""
 
+    def __init__(self, redraw):
+        self.redraw = redraw
+
+    def track(self, frame):
+        answer = super().track(frame)
+        return replace(answer, mask=self.redraw(answer.mask))
+
+
+@pytest.mark.parametrize(
+    ("redraw", "message"),
+    [
+        (np.transpose, r"is \(12, 8\), expected the frame's \(8, 12\)"),
+        (lambda mask: 0.1 + 0.8 * mask, "is float64, expected bool or the integers 0 and 1; threshold probabilities first"),
+        (lambda mask: mask.astype(np.float32), "is float32, expected bool"),
+        (lambda mask: mask * np.uint8(255), "has values from 0 to 255, expected bool or the integers 0 and 1"),
+        (lambda mask: mask.astype(int) - 1, "has values from -1 to 0, expected bool"),
+    ],
+)
+def test_what_is_no_mask_is_the_trackers_fault(drawn, redraw, message):
     sequence = load_dataset("Drawn", drawn / "data").sequences[0]
-    with pytest.raises(ResultError, match=r"frame 2: the tracker's mask is \(12, 8\), expected the frame's \(8, 12\)"):
-        run_one_pass(Wrong(), sequence)
+    with pytest.raises(ResultError, match=f"hidden frame 2: the tracker's mask {message}"):
+        run_one_pass(Redraws(redraw), sequence)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_a_mask_may_be_of_the_integers_0_and_1(drawn, dtype):
+    sequence = load_dataset("Drawn", drawn / "data").sequences[0]
+    found = run_one_pass(Redraws(lambda mask: mask.astype(dtype)), sequence)
+    assert found.masks == run_one_pass(OneColumnOff(), sequence).masks
