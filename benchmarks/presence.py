@@ -490,10 +490,22 @@ def load(name: str, args: argparse.Namespace) -> list[Video]:
 
 
 def run(tracker: Tracker[Any], videos: Sequence[Video], args: argparse.Namespace, show: Show | None) -> list[Record]:
-    """Measure; the scene after a sequence's cut is that of the next sequence."""
-    others = [*videos[1:], videos[0]] if len(videos) > 1 else [None]
-    pairs = tqdm(list(zip(videos, others, strict=True)), unit="sequence", file=sys.stderr)
-    return [measure(tracker, video, other, args.every, args.max_frames, show) for video, other in pairs]
+    """Measure."""
+    numbered = tqdm(list(enumerate(videos)), unit="sequence", file=sys.stderr)
+    return [
+        measure(tracker, video, other_scene(videos, number), args.every, args.max_frames, show)
+        for number, video in numbered
+    ]
+
+
+def other_scene(videos: Sequence[Video], number: int) -> Video | None:
+    """Return the next sequence of other images: OTB's Jogging-1 and Jogging-2 are two targets in one video."""
+
+    def images(video: Video) -> Path:
+        return video.frames.paths[0].parent if video.frames.paths else video.frames.folder
+
+    following = [*videos[number + 1 :], *videos[:number]]
+    return next((video for video in following if images(video) != images(videos[number])), None)
 
 
 def report(tracker: Tracker[Any], name: str, lost_score: float, args: argparse.Namespace) -> None:
@@ -501,6 +513,8 @@ def report(tracker: Tracker[Any], name: str, lost_score: float, args: argparse.N
     remembers = isinstance(tracker, LongTermTracker) and tracker.growth is not None
     if remembers and (args.threshold is not None or args.choose_on):
         raise InputError(f"{name} has two thresholds and a memory, not one: leave out --threshold and --choose-on")
+    if args.choose_on == args.dataset:
+        raise InputError(f"--choose-on {args.choose_on}: chosen on what is reported; name another, or leave it out")
     videos = load(args.dataset, args)
     elsewhere = load(args.choose_on, args) if args.choose_on else []
     choosing = not remembers and args.threshold is None

@@ -202,6 +202,15 @@ class TestChoosing:
         assert lines[1].split()[6:8] == ["100.0%", "1.0"]
 
 
+def test_the_scene_after_a_cut_is_of_other_images(tmp_path):
+    one, two, three = (film(tmp_path / name, 3) for name in ("one", "two", "three"))
+    again = Sequence("one-2", one.frames, one.ground_truth)
+    videos = [one, again, two, three]
+    assert [presence.other_scene(videos, number) for number in range(4)] == [two, two, three, one]
+    assert presence.other_scene([one, again], 0) is None
+    assert presence.other_scene([one], 0) is None
+
+
 # The command.
 
 NARROW = ["BACKBONE.KWARGS.width_mult", "0.1", "RPN.KWARGS.in_channels", "25", "RPN.KWARGS.out_channels", "16"]
@@ -249,6 +258,10 @@ def test_the_commands_other_thresholds(weights, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines if line.startswith("--threshold")] == [["--threshold", "0.7000"]]
     assert not any("chosen" in line for line in lines)
+    assert presence.main([*words, "--choose-on", "Builtin-LT"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("  chosen on Builtin-LT") for line in lines)
+    assert any(line.startswith("  checked on Builtin ") for line in lines)
 
 
 def test_a_tracker_with_a_memory_has_no_curve(weights, tmp_path, capsys):
@@ -269,6 +282,7 @@ def test_a_tracker_with_a_memory_has_no_curve(weights, tmp_path, capsys):
         (["--dataset", "Builtn"], "unknown benchmark 'Builtn'"),
         (["--sequences", "bounce"], "leaves no sequence"),
         (["--sequences", "bounc", "spin"], "bounc"),
+        (["--choose-on", "Builtin"], "--choose-on Builtin: chosen on what is reported"),
         (["--sequences", "bounce", "--max-frames", "1", "--threshold", "0.5"], "no frame after the first"),
     ],
 )
