@@ -266,11 +266,13 @@ def _mask_overlaps(sequence: Sequence, tracker: Path) -> FloatArray:
     path = LAYOUTS["one_pass"].masks_path(tracker, sequence.name)
     if sequence.masks is None or path is None or not path.is_file():
         return np.empty(0)
-    truth = [sequence.mask(index) if index else None for index in range(len(sequence))]
-    sizes = [None if mask is None or not mask.any() else (mask.shape[1], mask.shape[0]) for mask in truth]
-    found = read_masks(path, sizes)
-    pairs = zip(found, truth, strict=True)
-    return np.array([np.nan if one is None or two is None else mask_iou(one, two) for one, two in pairs])
+    found = read_masks(path, len(sequence))
+    overlaps = np.full(len(sequence), np.nan)
+    for index in range(1, len(sequence)):
+        truth = sequence.mask(index)
+        if truth.any():
+            overlaps[index] = mask_iou(found.mask(index, (truth.shape[1], truth.shape[0])), truth)
+    return overlaps
 
 
 def _score_one_pass(truth: GroundTruth, runs: OnePassRuns, conventions: Conventions) -> Scored:

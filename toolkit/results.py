@@ -9,7 +9,6 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterable
-from collections.abc import Sequence as Series
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,25 +165,44 @@ def read_times(path: Path) -> FloatArray:
     return np.array(rows)
 
 
-def read_masks(path: Path, sizes_wh: Series[tuple[int, int] | None]) -> list[Mask | None]:
-    """Read one mask (H, W) per line; of the frame that was given, and of others that no size is said of, None.
+@dataclass(frozen=True)
+class MaskLines:
+    """The masks of a run as text, decoded one at a time: those of a whole sequence would fill the memory.
+
+    Attributes:
+        path: the file.
+        lines: one per frame, as :func:`toolkit.masks.encode_mask` makes them; a status code for the frame that was
+            given.
+    """
+
+    path: Path
+    lines: list[str]
+
+    def mask(self, index: int, size_wh: tuple[int, int]) -> Mask:
+        """Return the mask (H, W) in a frame, counted from 0, of this width and height.
+
+        Raises:
+            ResultError: the line is no mask.
+        """
+        try:
+            return decode_mask(self.lines[index], size_wh)
+        except RegionError as failure:
+            raise ResultError(f"{self.path} line {index + 1}: {failure}") from None
+
+
+def read_masks(path: Path, frames: int) -> MaskLines:
+    """Read one mask per line, each still as text.
 
     Args:
-        path: the file; lines as :func:`toolkit.masks.encode_mask` makes them, or a status code.
-        sizes_wh: per frame the image's width and height, or None for a mask that is not needed.
+        path: the file.
+        frames: how many the sequence has.
 
     Raises:
-        ResultError: missing, of another length, or a line that is no mask.
+        ResultError: missing, or of another length.
     """
     lines = _read_text(path, ResultError).splitlines()
-    _check_length(path, len(lines), len(sizes_wh), "masks")
-    masks: list[Mask | None] = []
-    for number, (line, size) in enumerate(zip(lines, sizes_wh, strict=True), 1):
-        try:
-            masks.append(None if size is None else decode_mask(line, size))
-        except RegionError as failure:
-            raise ResultError(f"{path} line {number}: {failure}") from None
-    return masks
+    _check_length(path, len(lines), frames, "masks")
+    return MaskLines(path, lines)
 
 
 def format_region(region: ArrayLike) -> str:

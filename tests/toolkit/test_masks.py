@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import weakref
 from dataclasses import dataclass, replace
 
 import cv2
@@ -12,12 +13,13 @@ import pytest
 
 from toolkit.datasets import load_dataset
 from toolkit.errors import DatasetError, RegionError, ResultError
-from toolkit.evaluate import evaluate
+from toolkit.evaluate import GroundTruth, evaluate, score
 from toolkit.masks import decode_mask, encode_mask, mask_iou, read_mask
 from toolkit.metrics.mask_overlap import mask_scores
 from toolkit.protocols import run_one_pass, save
 from toolkit.results import read_masks, write_boxes, write_masks
 from toolkit.tables import overall_table, to_text
+from toolkit.tuning.scoring import Scorer
 
 SIZE = (12, 8)  # width, height
 
@@ -79,21 +81,20 @@ def test_overlap_by_hand():
 def test_result_file_byte_for_byte(tmp_path):
     write_masks(tmp_path / "a.txt", ["1", encode_mask(square(3, 2)), encode_mask(square(0, 0, 0))])
     assert (tmp_path / "a.txt").read_bytes() == b"1\nm3,2,4,4,0,16\nm0,0,1,1,1\n"
-    first, second, third = read_masks(tmp_path / "a.txt", [None, SIZE, SIZE])
-    assert first is None
-    assert (second == square(3, 2)).all()
-    assert not third.any()
+    masks = read_masks(tmp_path / "a.txt", 3)
+    assert (masks.mask(1, SIZE) == square(3, 2)).all()
+    assert not masks.mask(2, SIZE).any()
 
 
 def test_faults_of_a_result_file_name_the_line(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("1\nm0,0,2,2,5\n")
     with pytest.raises(ResultError, match=r"a.txt line 2: .* 2 x 2: its runs have 5 pixels"):
-        read_masks(path, [None, SIZE])
+        read_masks(path, 2).mask(1, SIZE)
     with pytest.raises(ResultError, match=r"2 masks, the sequence has 3 frames \(the file ends after line 2\)"):
-        read_masks(path, [None, SIZE, SIZE])
+        read_masks(path, 3)
     with pytest.raises(ResultError, match="no such file"):
-        read_masks(tmp_path / "b.txt", [])
+        read_masks(tmp_path / "b.txt", 0)
 
 
 def test_an_annotated_mask_is_what_is_not_black(tmp_path):
@@ -179,6 +180,45 @@ def test_from_a_tracker_to_the_table(drawn):
     table = to_text(overall_table(evaluation))
     assert "Mask IoU" in table
     assert [line.split()[5] for line in table.splitlines()[3:]] == ["-", "0.600"]
+
+
+def test_scoring_holds_the_masks_of_no_more_than_two_frames(drawn, monkeypatch):
+    dataset = load_dataset("Drawn", drawn / "data")
+    run(OneColumnOff(), dataset, drawn / "results", "drawing")
+    alive, most = weakref.WeakSet(), []
+
+    class Counted(np.ndarray):
+        __hash__ = object.__hash__
+
+    def counted(read):
+        def counting(*args):
+            mask = read(*args).view(Counted)
+            alive.add(mask)
+            most.append(len(alive))
+            return mask
+
+        return counting
+
+    monkeypatch.setattr("toolkit.sequence.read_mask", counted(read_mask))
+    monkeypatch.setattr("toolkit.results.decode_mask", counted(decode_mask))
+    scores = score(GroundTruth(dataset), drawn / "results/Drawn/drawing")
+    assert scores.value("mask_iou") == pytest.approx(0.6)
+    # Three annotated masks of each of two sequences, and those found: never more than this frame's and the last's.
+    assert len(most) == 6 + 5
+    assert max(most) <= 4
+
+
+def test_tuning_reads_and_keeps_no_masks(drawn, monkeypatch):
+    def refuse(*_):
+        raise AssertionError
+
+    for name in ("toolkit.sequence.read_mask", "toolkit.results.decode_mask", "toolkit.protocols.encode_mask"):
+        monkeypatch.setattr(name, refuse)
+    told = []
+    dataset = load_dataset("Drawn", drawn / "data")
+    value = Scorer(dataset, "success_auc", lambda repetition: None)(OneColumnOff(), told.append)
+    assert told == [value, value]
+    assert all(sequence.masks == "mask" for sequence in dataset.sequences)
 
 
 def test_a_frame_without_the_trackers_mask_has_an_empty_one(drawn):
@@ -301,7 +341,7 @@ class Redraws(OneColumnOff):
     ("redraw", "message"),
     [
         (np.transpose, r"is \(12, 8\), expected the frame's \(8, 12\)"),
-        (lambda mask: 0.1 + 0.8 * mask, "is float64, expected bool or the integers 0 and 1; threshold probabilities first"),
+        (lambda mask: 0.1 + 0.8 * mask, "is float64, expected .* 0 and 1; threshold probabilities first"),
         (lambda mask: mask.astype(np.float32), "is float32, expected bool"),
         (lambda mask: mask * np.uint8(255), "has values from 0 to 255, expected bool or the integers 0 and 1"),
         (lambda mask: mask.astype(int) - 1, "has values from -1 to 0, expected bool"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from toolkit.benchmarks import Benchmark, Family
@@ -67,7 +68,9 @@ class Scorer:
     """
 
     def __init__(self, dataset: Dataset, metric: str, seed: Callable[[int], None]) -> None:
-        self._dataset = dataset
+        # Nothing of METRICS is about masks: without them they are neither kept nor read, after each sequence anew.
+        sequences = [replace(sequence, masks=None) for sequence in dataset.sequences]
+        self._dataset = replace(dataset, sequences=sequences)
         self._metric = metric
         self._seed = seed
 
