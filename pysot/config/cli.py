@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 
 from yacs.config import CfgNode
 
+from pysot.config.defaults import KEYS
 from pysot.config.load import load_cfg
 
 
@@ -47,6 +47,7 @@ def split_overrides(values: list[str]) -> tuple[list[str], list[str]]:
         >>> split_overrides(["VOT2018", "TRACK.LR", "0.3"])
         (['VOT2018'], ['TRACK.LR', '0.3'])
     """
-    keys = [index for index, value in enumerate(values) if re.fullmatch(r"[A-Z][A-Z0-9_]*(\.[A-Z0-9_]+)+", value)]
-    first = keys[0] if keys else len(values)
+    sections = {key.path.split(".")[0] for key in KEYS}
+    keys = (index for index, value in enumerate(values) if "." in value and value.split(".")[0] in sections)
+    first = next(keys, len(values))
     return values[:first], values[first:]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pysot.config import add_config_arguments, cfg_from_args, get_cfg, load_cfg
+from pysot.config.cli import split_overrides
 from pysot.utils import ConfigError
 
 
@@ -55,3 +56,17 @@ def test_help_teaches_both(capsys: pytest.CaptureFixture[str]):
     text = " ".join(capsys.readouterr().out.split())
     assert "--config NAME_OR_YAML" in text
     assert "TRACK.LR 0.3 TRACK.PENALTY_K 0.1" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (["OTB100", "VOT2018", "TRACK.LR", "0.3"], 2),
+        (["OTB100", "BACKBONE.KWARGS.width_mult", "0.5"], 1),
+        (["BACKBONE.KWARGS.used_layers", "[3]"], 0),
+        (["Jogging.1", "CLIP.avi", "MINE.V2"], 3),
+        ([], 0),
+    ],
+)
+def test_names_are_told_from_keys(values, names):
+    assert split_overrides(values) == (values[:names], values[names:])
