@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import platform
 import shlex
 import signal
@@ -37,7 +38,7 @@ from pysot.engine.optim import describe_learning_rates
 from pysot.engine.pictures import AnswerPictures
 from pysot.engine.snapshots import Snapshots, read_training_state
 from pysot.engine.train_loop import Trainer, evaluating
-from pysot.engine.training_log import TrainingLog, plot_history
+from pysot.engine.training_log import TrainingLog, plot_history, refuse_farther_history
 from pysot.models import NetworkOutput, SiameseNet
 from pysot.runtime import choose_device
 from pysot.trackers.postprocess import target_probability
@@ -104,13 +105,15 @@ def train(cfg: Any, args: argparse.Namespace, given: Sequence[str], group: Group
     say(describe_learning_rates(trainer.plan, trainer.schedule, *rates))
     for epoch, need in estimate_phases(cfg, trainer.plan).items():
         say(f"memory from epoch {epoch} on: {need}")
-    resume(trainer, args.resume or cfg.TRAIN.RESUME, cfg.TRAIN.START_EPOCH, snapshots, say)
+    resumed = resume(trainer, args.resume or cfg.TRAIN.RESUME, cfg.TRAIN.START_EPOCH, snapshots, say)
+    refuse_farther_history(Path(cfg.TRAIN.LOG_DIR), trainer.epoch, resumed)
     log = None
     if group.is_main:
         log = TrainingLog(Path(cfg.TRAIN.LOG_DIR), trainer.steps, pairs, cfg.TRAIN.PRINT_FREQ, group.device)
         trainer.on_step = log.step
         trainer.on_epoch = judge = Judge(cfg, args.dataset_root, log, trainer)
-        log.record(cfg.dump(), describe_run(cfg, given, group, trainer) | {"data": data} | judge.describe())
+        snapshots.save_config(cfg.dump())
+        log.record(describe_run(cfg, given, group, trainer) | {"data": data} | judge.describe())
         judge.begin()
     try:
         with StopSignals() as stop:
@@ -127,12 +130,16 @@ def train(cfg: Any, args: argparse.Namespace, given: Sequence[str], group: Group
     if log is not None:
         plot_history(log.table, log.table.with_name("curves.png"))
         say(f"trained: {snapshots.folder / 'best.pth'}, curves and pictures in {log.folder}")
-        say(f"test it: {closing_command(cfg, args.config, snapshots.folder / 'best.pth', log.folder)}")
+        say(f"test it: {closing_command(cfg, args.config, snapshots.folder / 'best.pth')}")
     return 0
 
 
-def resume(trainer: Trainer, asked: str, start_epoch: int, snapshots: Snapshots, say: Any) -> None:
-    """Go on from a checkpoint if that is asked for; refuse where another run got farther."""
+def resume(trainer: Trainer, asked: str, start_epoch: int, snapshots: Snapshots, say: Any) -> bool:
+    """Go on from a checkpoint if that is asked for and there is one; refuse where another run got farther.
+
+    Returns:
+        Whether there was one.
+    """
     resume_from = snapshots.latest() if asked == "auto" else Path(asked) if asked else None
     if resume_from is None:
         trainer.epoch = start_epoch
@@ -140,6 +147,7 @@ def resume(trainer: Trainer, asked: str, start_epoch: int, snapshots: Snapshots,
         trainer.resume(read_training_state(resume_from))
         say(f"resumed: {resume_from}, epoch {trainer.epoch}, step {trainer.step}")
     snapshots.refuse_farther(trainer.epoch, trainer.step)
+    return resume_from is not None
 
 
 def describe_data(loader: PairLoader, steps: int, pairs: int) -> str:
@@ -155,7 +163,7 @@ def describe_run(cfg: Any, given: Sequence[str], group: Group, trainer: Trainer)
     versions |= {"numpy": np.__version__, "opencv": cv2.__version__}
     return {
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-        "command": f"python tools/train.py {shlex.join(given)}",
+        "command": launch_command(given, group),
         "place": f"epoch {trainer.epoch}, step {trainer.step}",
         "seed": str(cfg.TRAIN.SEED),
         "processes": f"{group.size} on {group.device.type} ({device})",
@@ -164,11 +172,23 @@ def describe_run(cfg: Any, given: Sequence[str], group: Group, trainer: Trainer)
     }
 
 
-def closing_command(cfg: Any, config: str | None, snapshot: Path, log_dir: Path) -> str:
+def launch_command(given: Sequence[str], group: Group) -> str:
+    """Return the line that started all processes, as far as they are told."""
+    installed = sys.argv[0] == "pysot train"
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        each = os.environ["LOCAL_WORLD_SIZE"]
+        machines = ["--nnodes", os.environ["GROUP_WORLD_SIZE"]] if int(each) < group.size else []
+        program = ["-m", "pysot", "train"] if installed else ["tools/train.py"]
+        return shlex.join(["torchrun", *machines, "--nproc-per-node", each, *program, *given])
+    line = shlex.join([*(["pysot", "train"] if installed else ["python", "tools/train.py"]), *given])
+    return line if group.size == 1 else f"WORLD_SIZE={group.size} {line}"
+
+
+def closing_command(cfg: Any, config: str | None, snapshot: Path) -> str:
     """Return the line that tests the result, with all settings that were given on the command line."""
     path = Path(config or cfg.META_ARC)
     name = path.resolve().parent.name if path.stem == "config" else path.stem
-    words = ["--cfg", str(log_dir / "config.yaml"), "--snapshot", str(snapshot), "--dataset", "Builtin"]
+    words = ["--cfg", str(snapshot.with_name("config.yaml")), "--snapshot", str(snapshot), "--dataset", "Builtin"]
     return shlex.join(["python", "tools/test.py", *words, "--tracker-name", f"{name}_{snapshot.stem}"])
 
 
@@ -293,8 +313,9 @@ class Judge:
 
         mask = self.trainer.criterion.mask
         self.pictures = AnswerPictures(batch, device, stride, propose=propose, mask=mask, order=order)
-        with evaluating(network):
-            self.log.picture("answers", self.pictures(network), self.trainer.epoch)
+        if self.trainer.step == 0:  # within an epoch, it is no longer the network of the epoch's start
+            with evaluating(network):
+                self.log.picture("answers", self.pictures(network), self.trainer.epoch)
 
     def _first_pairs(self, dataset: PairDataset, count: int) -> dict[str, Any]:
         """Return the first pairs of all; asking for them changes nothing for the training."""
@@ -316,8 +337,7 @@ class Judge:
             validation["validation_overlap"] = float(np.mean([clip.overlap(tracker) for clip in self.clips]))
         if self.pictures is not None:
             self.log.picture("answers", self.pictures(network), epoch + 1)
-        lr = float(self.trainer.optimizer.param_groups[-1]["lr"])
-        self.log.epoch(epoch, lr, validation)
+        self.log.epoch(epoch, self.trainer.last_lr, self.trainer.totals, validation)
         if "validation_overlap" in validation:
             return validation["validation_overlap"]
         return -validation["validation_loss"] if validation else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class TrainingState:
         rng: Generator states by device.
         config: The configuration as YAML.
         best: Best validation score so far, or None.
+        totals: What the steps of the epoch at hand add up to, see `Step.add_to`.
     """
 
     epoch: int
@@ -46,6 +47,7 @@ class TrainingState:
     rng: dict[str, Tensor]
     config: str
     best: float | None
+    totals: dict[str, float] = field(default_factory=dict)
 
 
 class Snapshots:
@@ -65,7 +67,7 @@ class Snapshots:
         place = f"e{state.epoch}_s{state.step}" if state.step else f"e{state.epoch}"
         path = self.folder / f"checkpoint_{place}.pth"
         with atomic_path(path) as temporary:
-            torch.save({part: getattr(state, part) for part in _PARTS}, temporary)
+            torch.save({part: getattr(state, part) for part in (*_PARTS, "totals")}, temporary)
         for old, (epoch, step) in self._files():
             stays = step == 0 and epoch % self.keep_every == 0
             if old != path and not stays:
@@ -80,6 +82,11 @@ class Snapshots:
         with atomic_path(path) as temporary:
             torch.save(dict(state_dict), temporary)
         return path
+
+    def save_config(self, config: str) -> None:
+        """Write what is run as ``config.yaml``, beside the weights that need it."""
+        with atomic_path(self.folder / "config.yaml") as temporary:
+            temporary.write_text(config, encoding="utf-8")
 
     def latest(self) -> Path | None:
         """Return the checkpoint that got farthest, or None."""
@@ -130,4 +137,5 @@ def read_training_state(path: Path) -> TrainingState:
             f"{path}: no training checkpoint of this framework, it lacks {missing[0]!r}; to start from its weights, "
             f"use TRAIN.PRETRAINED {path}"
         )
-    return TrainingState(**{part: content[part] for part in _PARTS})
+    # Without totals (those of before they were kept), the row of the epoch at hand tells of the rest of it.
+    return TrainingState(**{part: content[part] for part in _PARTS}, totals=dict(content.get("totals", {})))

@@ -98,6 +98,12 @@ class Step:
     skipped: tuple[str, ...] = ()
     grad_norms: Mapping[str, float] = field(default_factory=dict)
 
+    def add_to(self, totals: dict[str, float]) -> None:
+        """Add this step to what the steps of an epoch add up to: losses, waiting, seconds, skipped steps, steps."""
+        own = {"waited": self.waited, "seconds": self.seconds, "skipped": float(bool(self.skipped)), "steps": 1.0}
+        for name, value in {**self.losses, **own}.items():
+            totals[name] = totals.get(name, 0.0) + value
+
 
 class Trainer:
     """Trains a network.
@@ -117,6 +123,9 @@ class Trainer:
         on_step: Called in every process after every step.
         on_epoch: Called in the main process after every epoch with the network to be judged (the averaged one where
             there is one); returns the score by which the best weights are kept, or None.
+
+    Attributes:
+        totals: What the steps of the epoch add up to, those before a resume included; see `Step.add_to`.
     """
 
     def __init__(
@@ -158,6 +167,7 @@ class Trainer:
         self.epoch = 0
         self.step = 0
         self.best: float | None = None
+        self.totals: dict[str, float] = {}
         self._skipped_in_a_row = 0
         memory_format = torch.channels_last if options.channels_last else torch.contiguous_format
         self._memory_format = memory_format
@@ -233,16 +243,23 @@ class Trainer:
                 self.best = score
                 if self.snapshots is not None:
                     self.snapshots.save_best(judged.state_dict())
-        self.epoch, self.step = self.epoch + 1, 0
+        self.epoch, self.step, self.totals = self.epoch + 1, 0, {}
         self.save()
         self.group.wait()
 
     # A step
 
+    def _lr_factor(self, step: int) -> float:
+        return self.schedule.factor(self.epoch + (step / self.steps if self.options.lr_per_step else 0))
+
+    @property
+    def last_lr(self) -> float:
+        """The learning rate of neck and heads in the epoch's last step, whether or not this process trained it."""
+        return float(self.optimizer.param_groups[-1]["initial_lr"]) * self._lr_factor(self.steps - 1)
+
     def _train_step(self, batches: Iterator[dict[str, Any]]) -> Step:
         began = time.perf_counter()
-        time_in_epochs = self.epoch + (self.step / self.steps if self.options.lr_per_step else 0)
-        set_learning_rates(self.optimizer, self.schedule.factor(time_in_epochs))
+        set_learning_rates(self.optimizer, self._lr_factor(self.step))
         loaded = [next(batches) for _ in range(self.options.accumulate)]
         waited = time.perf_counter() - began
         self._keep_statistics()
@@ -331,6 +348,7 @@ class Trainer:
         return crops[0], crops[1], {name: value for name, value in moved.items() if name not in _NOT_LABELS}
 
     def _report(self, step: Step) -> None:
+        step.add_to(self.totals)
         self.on_step(step)
         self._skipped_in_a_row = self._skipped_in_a_row + 1 if step.skipped else 0
         if self._skipped_in_a_row > self.options.most_skipped:
@@ -365,6 +383,7 @@ class Trainer:
             rng=rng,
             config=self.config,
             best=self.best,
+            totals=self.totals,
         )
 
     def save(self) -> None:
@@ -404,6 +423,9 @@ class Trainer:
             torch.cuda.set_rng_state(state.rng["cuda"], self.group.device)
         self.best = state.best
         self.epoch, self.step = state.epoch, state.step * self.steps // state.steps
+        # Steps of another size count for more or fewer; the time they took is what it was.
+        size = {name: 1.0 for name in ("seconds", "waited")}
+        self.totals = {name: total * size.get(name, self.steps / state.steps) for name, total in state.totals.items()}
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +15,14 @@ from tqdm import tqdm
 
 from pysot.datasets.contact_sheet import write_picture
 from pysot.engine.memory import peak_memory
-from pysot.utils import atomic_path
+from pysot.utils import ConfigError, atomic_path
 
 if TYPE_CHECKING:
     from pysot.engine.train_loop import Step
 
 _LOG_FILE_SECONDS = 30
+# Of an epoch's totals, what is no loss.
+_PACE = ("steps", "waited", "seconds", "skipped")
 
 
 class TrainingLog:
@@ -50,13 +51,11 @@ class TrainingLog:
         self.pairs_per_step = pairs_per_step
         self.print_freq = print_freq
         self._rows = read_history(self.table)
-        self._sums: dict[str, float] = defaultdict(float)
+        self._pace: dict[str, float] = {}
         self._bar: tqdm[Any] | None = None
 
-    def record(self, config: str, facts: Mapping[str, str]) -> None:
-        """Write down what is run: ``config.yaml``, which reproduces it, and a block of ``runs.txt`` for every start."""
-        with atomic_path(self.folder / "config.yaml") as temporary:
-            temporary.write_text(config, encoding="utf-8")
+    def record(self, facts: Mapping[str, str]) -> None:
+        """Write down what is run: a block of ``runs.txt`` for every start."""
         lines = [f"{name}: {fact}".replace("\n", "\n  ") for name, fact in facts.items()]
         with open(self.folder / "runs.txt", "a", encoding="utf-8") as file:
             file.write("\n".join([*lines, "", ""]))
@@ -73,10 +72,7 @@ class TrainingLog:
                 dynamic_ncols=True,
                 mininterval=pause,
             )
-        values = {**step.losses, "waited": step.waited, "seconds": step.seconds, "skipped": float(bool(step.skipped))}
-        for name, value in values.items():
-            self._sums[name] += value
-        self._sums["steps"] += 1
+        step.add_to(self._pace)
         if step.skipped:
             tqdm.write(f"step {step.step}: losses are not finite, skipped: {'; '.join(step.skipped)}")
         self._bar.set_postfix(self._shown(step), refresh=False)
@@ -88,24 +84,29 @@ class TrainingLog:
             for name, value in step.grad_norms.items():
                 self._curves.add_scalar(f"grad_norm/{name}", value, at)
 
-    def epoch(self, epoch: int, lr: float, validation: dict[str, float]) -> None:
-        """Close an epoch: a row in the table."""
+    def epoch(self, epoch: int, lr: float, totals: Mapping[str, float], validation: dict[str, float]) -> None:
+        """Close an epoch: a row in the table.
+
+        Args:
+            epoch: From 0.
+            lr: Of its last step.
+            totals: What all its steps add up to, those of before a resume included.
+            validation: Further columns.
+        """
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-        good = max(1.0, self._sums["steps"] - self._sums["skipped"])
+        totals = dict.fromkeys(_PACE, 0.0) | dict(totals)
+        good = max(1.0, totals["steps"] - totals["skipped"])
         row: dict[str, Any] = {"epoch": epoch, "lr": lr}
-        skip = ("steps", "waited", "seconds", "skipped")
-        row |= {name: total / good for name, total in self._sums.items() if name not in skip}
-        seconds = self._sums["seconds"]
-        row["pairs_per_second"] = self._sums["steps"] * self.pairs_per_step / seconds if seconds else 0.0
-        row["data_wait_share"] = self._sums["waited"] / seconds if seconds else 0.0
+        row |= {name: total / good for name, total in totals.items() if name not in _PACE}
+        row |= self._speed(totals)
         memory = peak_memory(self.device)
         if memory is not None:
             row["memory_gib"] = memory / 2**30
-        row["skipped_steps"] = int(self._sums["skipped"])
+        row["skipped_steps"] = round(totals["skipped"])
         row |= validation
-        self._sums.clear()
+        self._pace.clear()
         # An epoch that is trained again after a resume replaces what was written of it.
         self._rows = [old for old in self._rows if int(old["epoch"]) < epoch] + [row]
         self._write()
@@ -129,17 +130,22 @@ class TrainingLog:
             self._curves.close()
 
     def _shown(self, step: Step) -> dict[str, str]:
-        seconds = max(self._sums["seconds"], 1e-9)
+        speed = self._speed(self._pace)
         shown = {name: f"{value:.3f}" for name, value in step.losses.items()}
         shown |= {
             "lr": f"{step.lr:.2g}",
-            "pairs/s": f"{self._sums['steps'] * self.pairs_per_step / seconds:.1f}",
-            "data": f"{self._sums['waited'] / seconds:.0%}",
+            "pairs/s": f"{speed['pairs_per_second']:.1f}",
+            "data": f"{speed['data_wait_share']:.0%}",
         }
         memory = peak_memory(self.device)
         if memory is not None:
             shown["GiB"] = f"{memory / 2**30:.1f}"
         return shown
+
+    def _speed(self, totals: Mapping[str, float]) -> dict[str, float]:
+        seconds = max(totals["seconds"], 1e-9)
+        pairs = totals["steps"] * self.pairs_per_step
+        return {"pairs_per_second": pairs / seconds, "data_wait_share": totals["waited"] / seconds}
 
     def _write(self) -> None:
         columns = list(dict.fromkeys(name for row in self._rows for name in row))
@@ -155,6 +161,21 @@ def read_history(table: Path) -> list[dict[str, Any]]:
         return []
     with open(table, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def refuse_farther_history(folder: Path, epoch: int, resumed: bool) -> None:
+    """Make sure that the rows of a run which starts at an epoch replace none of another run's.
+
+    Raises:
+        ConfigError: ``history.csv`` in the folder is of a run that got farther.
+    """
+    # A row is written before the checkpoint: the run itself, stopped between the two, left one more.
+    rows = read_history(folder / "history.csv")
+    if any(int(row["epoch"]) >= epoch + resumed for row in rows):
+        raise ConfigError(
+            f"TRAIN.LOG_DIR {folder} holds the record of a run that got farther (history.csv: {len(rows)} epochs): "
+            f"choose another TRAIN.LOG_DIR, or move that one aside"
+        )
 
 
 def plot_history(table: Path, picture: Path) -> bool:

@@ -21,6 +21,7 @@ def state(epoch: int, step: int = 0) -> TrainingState:
         rng={"cpu": torch.get_rng_state()},
         config="",
         best=None,
+        totals={"total": 1.5, "steps": 2.0},
     )
 
 
@@ -66,6 +67,20 @@ def test_a_state_is_read_as_it_was_written(tmp_path):
     assert (read.epoch, read.step, read.steps, read.best, read.config) == (3, 4, 10, None, "")
     assert torch.equal(read.state_dict["weight"], written.state_dict["weight"])
     assert torch.equal(read.rng["cpu"], written.rng["cpu"])
+    assert read.totals == {"total": 1.5, "steps": 2.0}
+
+
+def test_a_state_of_before_totals_were_kept_is_read(tmp_path):
+    path = Snapshots(tmp_path).save(state(1))
+    content = torch.load(path, weights_only=True)
+    del content["totals"]
+    torch.save(content, path)
+    assert read_training_state(path).totals == {}
+
+
+def test_the_configuration_lies_beside_the_weights(tmp_path):
+    Snapshots(tmp_path / "new").save_config("TRAIN: {EPOCH: 3}\n")
+    assert (tmp_path / "new" / "config.yaml").read_text() == "TRAIN: {EPOCH: 3}\n"
 
 
 def test_a_run_does_not_start_behind_another(tmp_path):

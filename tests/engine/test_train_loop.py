@@ -126,6 +126,11 @@ def test_a_run_with_other_batches_goes_on_at_the_same_share_of_the_epoch(data, t
     run(tiny.small_trainer(data, snapshots=Snapshots(tmp_path)), 6)
     second = resumed(data, tmp_path, "TRAIN.BATCH_SIZE", 2)
     assert (second.epoch, second.step, second.steps) == (1, 4, 8)
+    # Two steps were worth four of these; the time they took is what it was.
+    before = read_training_state(Snapshots(tmp_path).latest()).totals
+    assert (before["steps"], second.totals["steps"]) == (2, 4)
+    assert second.totals["total"] == pytest.approx(2 * before["total"])
+    assert second.totals["seconds"] == before["seconds"]
 
 
 def test_an_average_that_begins_at_a_resume_begins_with_the_weights(data, tmp_path):

@@ -277,6 +277,8 @@ def test_torchrun_starts_and_terminates_it(data, tmp_path):
     assert place.step > 0
     finish(start(*tool(data, tmp_path, "--resume", "auto", launcher=launcher, pairs=400)))
     assert last_weights(tmp_path)
+    recorded = (tmp_path / "logs" / "runs.txt").read_text()
+    assert recorded.count("command: torchrun --nproc-per-node 2 tools/train.py --cfg ") == 2
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import torch
 from pysot.engine import training_log
 from pysot.engine.memory import peak_memory, reset_peak_memory
 from pysot.engine.train_loop import Step
-from pysot.engine.training_log import TrainingLog, plot_history, read_history
+from pysot.engine.training_log import TrainingLog, plot_history, read_history, refuse_farther_history
+from pysot.utils import ConfigError
 
 CPU = torch.device("cpu")
 
@@ -27,11 +28,17 @@ def open_log(folder: Path) -> TrainingLog:
     return TrainingLog(folder, steps=2, pairs_per_step=8, print_freq=1, device=CPU)
 
 
+def close_epoch(log: TrainingLog, *steps: Step, **validation: float) -> None:
+    totals: dict[str, float] = {}
+    for each in steps:
+        log.step(each)
+        each.add_to(totals)
+    log.epoch(steps[0].epoch, 0.005, totals, validation)
+
+
 def test_the_bar_shows_losses_rate_speed_waiting_and_memory(tmp_path, capsys):
     log = open_log(tmp_path)
-    log.step(step(0))
-    log.step(step(1, losses={"total": 5.0, "cls": 2.0}))
-    log.epoch(0, 0.005, {})
+    close_epoch(log, step(0), step(1, losses={"total": 5.0, "cls": 2.0}))
     log.close()
     shown = capsys.readouterr().err.splitlines()[-1]
     # 16 pairs in 0.8 s, of which 0.2 s were spent waiting.
@@ -43,9 +50,8 @@ def test_the_bar_shows_losses_rate_speed_waiting_and_memory(tmp_path, capsys):
 
 def test_a_row_has_the_means_of_the_steps_that_were_taken(tmp_path, capsys):
     log = open_log(tmp_path)
-    log.step(step(0))
-    log.step(step(1, losses={}, grad_norm=float("nan"), skipped=("a.jpg b.jpg",)))
-    log.epoch(0, 0.005, {"validation_overlap": 0.5})
+    steps = step(0), step(1, losses={}, grad_norm=float("nan"), skipped=("a.jpg b.jpg",))
+    close_epoch(log, *steps, validation_overlap=0.5)
     assert "step 1: losses are not finite, skipped: a.jpg b.jpg" in capsys.readouterr().out
     (row,) = read_history(tmp_path / "history.csv")
     expected = {"epoch": 0, "lr": 0.005, "total": 3, "cls": 1, "pairs_per_second": 20, "data_wait_share": 0.25}
@@ -59,18 +65,30 @@ def test_an_epoch_that_is_trained_again_replaces_its_row(tmp_path):
     for first, last in ((0, 3), (2, 4)):  # resumed after two epochs
         log = open_log(tmp_path)
         for epoch in range(first, last):
-            log.step(step(0, epoch, losses={"total": 10.0 * first + epoch}))
-            log.epoch(epoch, 0.005, {})
+            close_epoch(log, step(0, epoch, losses={"total": 10.0 * first + epoch}))
         log.close()
     rows = read_history(tmp_path / "history.csv")
     assert [(int(row["epoch"]), float(row["total"])) for row in rows] == [(0, 0), (1, 1), (2, 22), (3, 23)]
 
 
+def test_a_row_of_another_run_is_not_replaced(tmp_path):
+    log = open_log(tmp_path)
+    refuse_farther_history(tmp_path, 0, resumed=False)
+    for epoch in range(3):
+        close_epoch(log, step(0, epoch))
+    log.close()
+    refuse_farther_history(tmp_path, 3, resumed=True)
+    refuse_farther_history(tmp_path, 2, resumed=True)  # killed before it saved its third epoch
+    refuse_farther_history(tmp_path, 3, resumed=False)  # TRAIN.START_EPOCH
+    for epoch, resumed in ((0, False), (2, False), (1, True)):
+        with pytest.raises(ConfigError, match=r"holds the record of a run that got farther \(history.csv: 3 epochs\)"):
+            refuse_farther_history(tmp_path, epoch, resumed)
+
+
 def test_every_start_is_recorded(tmp_path):
     log = open_log(tmp_path)
-    log.record("TRAIN: {EPOCH: 3}\n", {"command": "python tools/train.py", "data": "A: 3 videos\nB: 4 videos"})
-    log.record("TRAIN: {EPOCH: 4}\n", {"command": "python tools/train.py --resume auto"})
-    assert (tmp_path / "config.yaml").read_text() == "TRAIN: {EPOCH: 4}\n"
+    log.record({"command": "python tools/train.py", "data": "A: 3 videos\nB: 4 videos"})
+    log.record({"command": "python tools/train.py --resume auto"})
     assert (tmp_path / "runs.txt").read_text() == (
         "command: python tools/train.py\ndata: A: 3 videos\n  B: 4 videos\n\n"
         "command: python tools/train.py --resume auto\n\n"
@@ -98,9 +116,8 @@ def test_pictures_are_files_and_in_tensorboard(tmp_path):
 def test_without_tensorboardx_the_rest_is_there(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     log = open_log(tmp_path)
-    log.step(step(0))
     log.picture("answers", IMAGE, 0)
-    log.epoch(0, 0.005, {})
+    close_epoch(log, step(0))
     log.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answers_e0.png", "history.csv"]
 
@@ -122,8 +139,7 @@ def test_a_system_that_does_not_tell_is_no_error(monkeypatch, tmp_path, capsys):
     reset_peak_memory(CPU)
     assert training_log.peak_memory(CPU) is None
     log = open_log(tmp_path / "logs")
-    log.step(step(0))
-    log.epoch(0, 0.005, {})
+    close_epoch(log, step(0))
     log.close()
     assert "GiB" not in capsys.readouterr().err
     assert "memory_gib" not in read_history(tmp_path / "logs" / "history.csv")[0]

@@ -16,6 +16,7 @@ import torch
 
 import pysot
 from pysot.config import experiment_names
+from pysot.engine.distributed import Group
 from pysot.engine.snapshots import read_training_state
 from pysot.engine.train_loop import Trainer
 from pysot.engine.training_log import read_history
@@ -128,6 +129,83 @@ def test_looking_on_changes_nothing(data, tmp_path, system):
     assert torch.equal(states[0].rng["cpu"], states[1].rng["cpu"])
 
 
+# Stop and go on
+
+
+def stopped_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Make the next runs stop after so many steps."""
+
+    class Stop(train.StopSignals):
+        def __enter__(self):
+            self.steps = 0
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def __call__(self):
+            self.steps += 1
+            return self.steps == steps
+
+    monkeypatch.setattr(train, "StopSignals", Stop)
+
+
+@pytest.mark.parametrize("steps", [2, 4, 5], ids=["within an epoch", "after its last step", "within the next"])
+def test_a_run_that_was_stopped_leaves_the_record_of_one_that_was_not(data, tmp_path, monkeypatch, steps):
+    options = [*held_out(data), "TRAIN.LR_PER_STEP", True, "TRAIN.EPOCH", 2]
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert train.main(words(data, whole, *options)) == 0
+    with monkeypatch.context() as patch:
+        stopped_after(patch, steps)
+        assert train.main(words(data, stopped, *options)) == 130
+    assert train.main(["--resume", "auto", *words(data, stopped, *options)]) == 0
+    time_or_memory = {"pairs_per_second", "data_wait_share", "memory_gib"}
+    rows = [read_history(folder / "logs" / "history.csv") for folder in (whole, stopped)]
+    assert rows[0][0].keys() == rows[1][0].keys()
+    assert len(rows[0]) == len(rows[1]) == 2
+    for one, other in zip(*rows, strict=True):
+        assert float(other["pairs_per_second"]) > 0
+        for name in one.keys() - time_or_memory:
+            assert one[name] == other[name], name
+    pictures = [{path.name: path.read_bytes() for path in (f / "logs").glob("answers_*.png")} for f in (whole, stopped)]
+    assert sorted(pictures[0]) == ["answers_e0.png", "answers_e1.png", "answers_e2.png"]
+    assert pictures[0] == pictures[1]
+
+
+def test_a_record_is_not_replaced_by_that_of_another_run(data, tmp_path, capsys):
+    places = ["TRAIN.EPOCH", 1, "TRAIN.LOG_DIR", str(tmp_path / "logs"), "TRAIN.LOG_IMAGES", 0]
+    assert train.main([*words(data, tmp_path / "one"), *map(str, places)]) == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "logs").iterdir()}
+    capsys.readouterr()
+    assert train.main([*words(data, tmp_path / "two"), *map(str, places)]) == 2
+    assert re.fullmatch(
+        r"error: TRAIN.LOG_DIR .*logs holds the record of a run .* choose another TRAIN.LOG_DIR, .*\n",
+        capsys.readouterr().err,
+    )
+    assert {path.name: path.read_bytes() for path in (tmp_path / "logs").iterdir()} == before
+    assert not (tmp_path / "two").exists()
+
+
+@pytest.mark.parametrize(
+    ("program", "variables", "size", "line"),
+    [
+        ("tools/train.py", (), 1, "python tools/train.py --cfg x"),
+        ("pysot train", (), 1, "pysot train --cfg x"),
+        ("tools/train.py", (2, 1), 2, "torchrun --nproc-per-node 2 tools/train.py --cfg x"),
+        ("pysot train", (8, 2), 16, "torchrun --nnodes 2 --nproc-per-node 8 -m pysot train --cfg x"),
+        ("tools/train.py", (), 4, "WORLD_SIZE=4 python tools/train.py --cfg x"),
+    ],
+)
+def test_the_recorded_command_is_the_one_that_was_given(monkeypatch, program, variables, size, line):
+    monkeypatch.setattr(sys, "argv", [program])
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    if variables:
+        for name, value in zip(("LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE"), variables, strict=True):
+            monkeypatch.setenv(name, str(value))
+        monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    assert train.launch_command(["--cfg", "x"], Group(0, size, torch.device("cpu"))) == line
+
+
 # The clips a tracker is judged by
 
 ABSENT = [float("nan")] * 4
@@ -218,7 +296,7 @@ def test_a_run_tells_what_it_is_made_of(data, tmp_path, capsys):
     described = ["VID: 4 videos, 4 targets, 12 boxes; 100.0 % of the pairs", "an epoch: 4 steps of 4 pairs"]
     assert out.splitlines()[:2] == described
     logs = tmp_path / "logs"
-    expected = {"answers_e0.png", "answers_e1.png", "config.yaml", "curves.png", "history.csv", "pairs_e0.png"}
+    expected = {"answers_e0.png", "answers_e1.png", "curves.png", "history.csv", "pairs_e0.png"}
     assert expected | {"runs.txt"} <= {path.name for path in logs.iterdir()}
     lines = (logs / "runs.txt").read_text().replace("\n  ", " / ").split("\n")
     facts = dict(line.split(": ", 1) for line in lines if line)
@@ -245,7 +323,7 @@ def test_the_saved_configuration_is_the_one_that_was_trained(data, tmp_path):
     command = words(data, tmp_path, "TRAIN.EPOCH", 1, *held_out(data), system="siammask")
     assert train.main(command) == 0
     args = train.parse_args(command)
-    assert pysot.load_cfg(tmp_path / "logs" / "config.yaml") == pysot.load_cfg(args.config, args.opts)
+    assert pysot.load_cfg(tmp_path / "snapshot" / "config.yaml") == pysot.load_cfg(args.config, args.opts)
 
 
 @pytest.mark.parametrize("name", experiment_names())
