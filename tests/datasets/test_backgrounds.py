@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pysot.datasets.curation.backgrounds import Backgrounds, find_photos, match_light, surround
+from pysot.datasets.curation.backgrounds import Backgrounds, find_photos, load_photo, match_light, surround
 from pysot.datasets.curation.clips import Clip, Labelled, Thing
 from pysot.datasets.curation.crops import crop
 from pysot.datasets.curation.curate import curate
@@ -101,3 +101,54 @@ def test_crops_have_photographs_around_and_the_same_ones_again(photos, image, tm
 def test_a_folder_without_photographs_is_named(tmp_path):
     with pytest.raises(InputError, match="no images"):
         find_photos(tmp_path)
+
+
+def test_photographs_that_cannot_be_read_are_found_before_anything_is_cropped(photos):
+    bad, cut = photos.photos[1], photos.photos[2].with_name("3.jpg")
+    bad.write_bytes(b"no image")
+    cut.write_bytes(cv2.imencode(".jpg", np.zeros((90, 120, 3), np.uint8))[1].tobytes()[:300])
+    with pytest.raises(InputError, match=r"photos: 2 of 4 photographs cannot be used.*1\.png: not an image"):
+        find_photos(bad.parents[1])
+
+
+def test_a_photograph_that_goes_bad_costs_no_crop(photos, image, tmp_path):
+    """The run ends naming it, and goes on where it was once it is mended; the clips have no part in it."""
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    clips = [
+        Clip(str(number), lambda: [Labelled(frame, tmp_path / "a.png", (Thing("00", BOX),)) for frame in range(3)])
+        for number in range(8)
+    ]
+    load_photo.cache_clear()
+    bad = photos.photos[1]
+    good = bad.read_bytes()
+    bad.write_bytes(good[:40])
+    with pytest.raises(InputError, match=r"photograph for backgrounds: .*1\.png"):
+        curate(clips, tmp_path, tmp_path / "out", "train", backgrounds=photos)
+    assert not (tmp_path / "out" / "train.json").exists()
+    bad.write_bytes(good)
+    done = curate(clips, tmp_path, tmp_path / "out", "train", backgrounds=photos)
+    assert done.crops == 24
+    assert done.problems == ()
+
+
+def test_a_malformed_clip_keeps_what_was_read(photos, image, tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+
+    def read():
+        yield Labelled(0, tmp_path / "a.png", (Thing("00", BOX),))
+        raise InputError("line 2: no box")
+
+    done = curate([Clip("a", read)], tmp_path, tmp_path / "out", "train", backgrounds=photos)
+    assert done.crops == 1
+    assert done.problems == ("line 2: no box",)
+
+
+def test_photographs_are_kept_small(tmp_path):
+    for name, size in (("large", (1500, 3000)), ("tall", (2048, 20)), ("small", (60, 90))):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((*size, 3), 77, np.uint8))
+    assert load_photo(tmp_path / "large.png").shape == (512, 1024, 3)
+    assert load_photo(tmp_path / "tall.png").shape == (1024, 10, 3)
+    assert load_photo(tmp_path / "small.png").shape == (60, 90, 3)
+    assert Backgrounds((tmp_path / "large.png",)).pick(np.random.default_rng(0)).max() == 77
+    most = load_photo.cache_parameters()["maxsize"] * 1024 * 1024 * 3
+    assert most <= 200 * 2**20

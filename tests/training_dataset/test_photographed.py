@@ -16,6 +16,7 @@ from pysot.datasets.curation.synthetic.cutouts import Labelling, cut_out, in_pai
 from pysot.datasets.curation.synthetic.figures import REACH, SIDE
 from pysot.datasets.curation.synthetic.photographed import (
     Album,
+    Content,
     _Stage,
     make_photographed,
     open_album,
@@ -170,6 +171,26 @@ def test_boxes_and_masks_follow_a_camera_over_a_still(album, monkeypatch):
 
 def LIGHT(frames):  # even light, so that colours can be told
     return np.ones((frames, 3)), np.ones(frames)
+
+
+def test_a_camera_moves_over_a_large_still_as_it_is(tmp_path, monkeypatch):
+    """Photographs are made smaller, but a still's box is in its pixels."""
+    paint(tmp_path / "a.png", ring((1500.0, 60.0), (60, 40)), (1700, 120))
+    box = (1440.0, 20.0, 1560.0, 100.0)
+    entry = Labelling(tmp_path / "a.png", "egg", box, (ring((1500.0, 60.0), (60, 40)),))
+    framed = []
+    monkeypatch.setattr(
+        _Stage,
+        "_framed",
+        lambda self, image, entry: framed.append((image.shape, entry.box_xyxy)) or FRAMED(self, image, entry),
+    )
+    stage = _Stage(np.random.default_rng(0), Content((entry,), (entry,), (tmp_path / "a.png",), {"egg": (0,)}), 2)
+    stage.camera_move(1)
+    assert framed == [((120, 1700, 3), box)]
+    assert stage._background().shape == (72, 1024, 3)
+
+
+FRAMED = _Stage._framed
 
 
 def test_the_place_in_a_painting_is_exact():

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pysot.datasets.curation.backgrounds import load_photo
 from pysot.datasets.curation.images import CROP_SIZE, crop_zoom
 from pysot.datasets.curation.synthetic.render import View, box_of, shoot
 from pysot.datasets.curation.synthetic.write import CropWriter, Film, cut_box, is_seen
@@ -140,6 +141,15 @@ def test_textures_come_from_photographs(tmp_path):
     plain, textured = CropWriter(tmp_path / "a"), CropWriter(tmp_path / "b", (photo,))
     plain(film), textured(film)
     assert contents(tmp_path / "a") != contents(tmp_path / "b")
+
+
+def test_only_as_many_photographs_are_in_memory_as_are_used(tmp_path):
+    photos = tuple(tmp_path / f"{number}.png" for number in range(200))
+    for number, photo in enumerate(photos):
+        cv2.imwrite(str(photo), np.full((30, 40, 3), number, np.uint8))
+    load_photo.cache_clear()
+    Film("x", 0, 0, 2).scene(photos)
+    assert 0 < load_photo.cache_info().currsize < 40
 
 
 def test_a_folder_without_photographs_is_an_error(script, tmp_path, capsys):

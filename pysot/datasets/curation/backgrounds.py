@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +28,9 @@ SHOWN = 0.5, 1.3
 SOFT = 0.5
 """How often an image runs into its surroundings instead of ending at an edge."""
 _WIDEST = 24.0  # of a soft edge, pixels
-_KEPT_PHOTOS = 256
+_LONGEST_PHOTO = 1024
+_KEPT_PHOTOS = 64  # in memory, of at most 3 MiB each
+_READERS = 4
 
 
 @dataclass(frozen=True)
@@ -59,29 +62,53 @@ class Backgrounds:
         Raises:
             InputError: It cannot be read; names the file.
         """
-        return load_photo(self.photos[rng.integers(len(self.photos))])
+        try:
+            return load_photo(self.photos[rng.integers(len(self.photos))])
+        except InputError as error:
+            raise InputError(f"photograph for backgrounds: {error}") from error
 
 
 @lru_cache(maxsize=_KEPT_PHOTOS)
 def load_photo(path: Path) -> Uint8Image:
-    """Return a photograph, from memory if it was asked for not long ago.
+    """Return a photograph, its longer side at most 1024 pixels; from memory if it was asked for not long ago.
 
     Raises:
         InputError: It cannot be read; names the file.
     """
-    return read_image(path)
+    photo = read_image(path)
+    scale = _LONGEST_PHOTO / max(photo.shape[:2])
+    if scale >= 1:
+        return photo
+    return np.asarray(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def find_photos(folder: Path) -> tuple[Path, ...]:
     """Return the images in a folder and below it, in the order of their names.
 
+    All are read once: one that cannot be would end the run hours later.
+
     Raises:
-        InputError: There are none.
+        InputError: There are none, or one cannot be read; names the file.
     """
     photos = tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES))
     if not photos:
         raise InputError(f"{folder}: no images ({', '.join(IMAGE_SUFFIXES)})")
+    with ThreadPoolExecutor(_READERS) as pool:
+        faults = [fault for fault in pool.map(_fault, photos) if fault is not None]
+    if faults:
+        raise InputError(
+            f"{folder}: {len(faults)} of {len(photos)} photographs cannot be used, remove them: {faults[0]}"
+        )
     return photos
+
+
+def _fault(photo: Path) -> str | None:
+    """Return why a photograph cannot be read; None if it can."""
+    try:
+        read_image(photo)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def surround(rng: Generator, picture: Uint8Image, inside: Uint8Image, photo: Uint8Image) -> Uint8Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,16 +46,17 @@ class CropMaker:
     backgrounds: Backgrounds | None = None
 
     def __call__(self, clip: Clip) -> dict[str, Any]:
-        """Return ``tracks``, ``categories`` and ``problems``: of each file or box that could not be used, why."""
+        """Return ``tracks``, ``categories`` and ``problems``: of each file or box that could not be used, why.
+
+        Raises:
+            InputError: A background cannot be read: no fault of the clip's, whose crops would be missing.
+        """
         tracks: dict[str, dict[str, list[float]]] = {}
         categories: dict[str, str] = {}
         problems: list[str] = []
-        try:
-            for index, labelled in enumerate(clip.read()):
-                if index % self.step == 0 and labelled.things:
-                    self._take(clip.name, labelled, tracks, categories, problems)
-        except InputError as error:
-            problems.append(str(error))
+        for index, labelled in enumerate(_readable(clip, problems)):
+            if index % self.step == 0 and labelled.things:
+                self._take(clip.name, labelled, tracks, categories, problems)
         return {"tracks": tracks, "categories": categories, "problems": problems}
 
     def _take(
@@ -96,6 +98,14 @@ class CropMaker:
             return crop(frame, box, mean)
         inside = crop(np.full(frame.shape[:2], 255, np.uint8), box, 0)
         return self.backgrounds.fill(crop(frame, box, None), inside, name)
+
+
+def _readable(clip: Clip, problems: list[str]) -> Iterator[Labelled]:
+    """Yield a clip's frames up to the first that is malformed, and note why that is."""
+    try:
+        yield from clip.read()
+    except InputError as error:
+        problems.append(str(error))
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -14,7 +14,7 @@ from numpy.random import Generator
 
 from pysot.datasets.curation.backgrounds import load_photo, spread_photo, surround
 from pysot.datasets.curation.clips import Clip
-from pysot.datasets.curation.images import Uint8Image
+from pysot.datasets.curation.images import Uint8Image, read_image
 from pysot.datasets.curation.stills import coco_clips
 from pysot.datasets.curation.synthetic.cutouts import Labelling, box_in_image, cut_out, in_painting, read_labellings
 from pysot.datasets.curation.synthetic.figures import Figure, Maker, Part
@@ -38,7 +38,7 @@ from pysot.datasets.curation.synthetic.textures import Surfaces
 from pysot.geometry import context_side
 from pysot.utils import InputError
 
-CUTOUTS_VERSION = 1
+CUTOUTS_VERSION = 2
 """Goes up with every change of what scenes of photographs show."""
 CAMERA_MOVES = 0.4
 """Share of the scenes that are a camera's way over a labelled still."""
@@ -169,7 +169,7 @@ class _Stage:
         """Return a scene in which a camera follows something in a still image, and others pass by."""
         rng = self.rng
         entry = self.content.stills[rng.integers(len(self.content.stills))]
-        image = load_photo(entry.image)
+        image = read_image(entry.image)  # not made smaller: its box is in its pixels
         entry = box_in_image(entry, image)
         painting, corner = self._framed(image, entry)
         figure, to_units = in_painting(entry, corner)
@@ -249,7 +249,8 @@ class _Stage:
         return actors
 
     def _surfaces(self) -> Surfaces:
-        return Surfaces(tuple(self._background() for _ in range(_TEXTURES)))
+        photos = tuple(self._background() for _ in range(_TEXTURES))
+        return Surfaces(lambda rng: photos[rng.integers(_TEXTURES)])
 
     def _lit(self, figure: Figure, painting: Uint8Image) -> Figure:
         """Return a cut-out, mostly as bright as what it is put on."""

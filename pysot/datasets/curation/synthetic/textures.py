@@ -30,11 +30,11 @@ class Surfaces:
     """Draws textures, from patterns and where there are any from photographs.
 
     Args:
-        photos: (H, W, 3) images to cut textures from.
+        pick: Gives one of the photographs, (H, W, 3), to cut a texture from; None where there are none.
     """
 
-    def __init__(self, photos: tuple[Pixels, ...] = ()) -> None:
-        self.photos = photos
+    def __init__(self, pick: Callable[[Generator], Pixels] | None = None) -> None:
+        self.pick = pick
 
     def draw(self, rng: Generator, side: int, colors: Pixels | None = None) -> Pixels:
         """Return a texture.
@@ -47,8 +47,8 @@ class Surfaces:
         Returns:
             (side, side, 3) uint8.
         """
-        if self.photos and rng.random() < 0.6:
-            return _piece(rng, self.photos[rng.integers(len(self.photos))], side)
+        if self.pick is not None and rng.random() < 0.6:
+            return _piece(rng, self.pick(rng), side)
         image = _paint(rng, side, palette(rng) if colors is None else colors)
         for _ in range(rng.choice(3, p=(0.45, 0.4, 0.15))):
             over = _paint(rng, side, palette(rng) if colors is None else colors)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from pysot.datasets.curation.images import CROP_SIZE, binary, crop_zoom, encode_jpeg, encode_mask, read_image
+from pysot.datasets.curation.backgrounds import Backgrounds
+from pysot.datasets.curation.images import CROP_SIZE, binary, crop_zoom, encode_jpeg, encode_mask
 from pysot.datasets.curation.synthetic.figures import Points
 from pysot.datasets.curation.synthetic.photographed import Album, make_photographed
 from pysot.datasets.curation.synthetic.render import Shot, View, box_of, shoot
 from pysot.datasets.curation.synthetic.scenes import Scene, make_scene
-from pysot.datasets.curation.synthetic.textures import Pixels, Surfaces
+from pysot.datasets.curation.synthetic.textures import Surfaces
 
 VERSION = 1
 """Goes up with every change of what is drawn."""
@@ -25,7 +25,6 @@ LEAST_VISIBLE = 0.35
 LEAST_SIDE = 6.0
 """Width and height of a target that can be followed, frame pixels."""
 _LEAST_RESOLUTION = 128
-_LONGEST_PHOTO = 1024
 _DECIMALS = 2
 
 
@@ -50,19 +49,7 @@ class Film:
         rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence((self.seed, self.number))))
         if album is not None:
             return make_photographed(rng, album, self.frames, most_targets)
-        return make_scene(rng, Surfaces(_photos(photos)), self.frames, most_targets)
-
-
-@lru_cache(maxsize=1)
-def _photos(paths: tuple[Path, ...]) -> tuple[Pixels, ...]:
-    photos = []
-    for path in paths:
-        photo = read_image(path)
-        scale = min(_LONGEST_PHOTO / max(photo.shape[:2]), 1.0)
-        if scale < 1:
-            photo = np.asarray(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-        photos.append(photo)
-    return tuple(photos)
+        return make_scene(rng, Surfaces(Backgrounds(photos).pick if photos else None), self.frames, most_targets)
 
 
 @dataclass(frozen=True)
