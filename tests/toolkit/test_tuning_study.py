@@ -202,6 +202,17 @@ def test_places_of_workers_that_share_no_lock(places, expected):
     assert _free_place(others, 10) == expected
 
 
+def test_of_two_first_trials_the_later_gives_way(tmp_path):
+    """Two machines that share no lock have each queued the configuration's own values."""
+    search = open_search(tmp_path)
+    for _ in range(2):
+        search.study.enqueue_trial(DEFAULTS, user_attrs={"default": True})
+    search.work(whole_score, 3)
+    assert [(row["state"], row["is_default"]) for row in search.rows()] == [
+        ("complete", True), ("fail", True), ("complete", False), ("complete", False),
+    ]  # fmt: skip
+
+
 def test_the_greatest_seed_is_one(tmp_path):
     search = open_search(tmp_path, seed=2**32 - 1)
     search.work(objective(), 3)

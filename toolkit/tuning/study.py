@@ -276,13 +276,14 @@ class _Run:
 
     def __call__(self, trial: optuna.Trial) -> float:
         trial.set_user_attr(_WORKER, self.worker)
+        is_default = _DEFAULT in trial.user_attrs
         others = [other for other in _counted(self.search.study) if other.number != trial.number]
+        before = [other for other in others if other.number < trial.number]
+        if any(_DEFAULT in other.user_attrs for other in before) if is_default else len(before) >= self.total:
+            raise _Surplus
         place = _free_place(others, trial.number)
         trial.set_user_attr(_PLACE, place)
         self.begun()
-        is_default = _DEFAULT in trial.user_attrs
-        if sum(other.number < trial.number for other in others) >= self.total and not is_default:
-            raise _Surplus
         self.search.study.sampler = optuna.samplers.TPESampler(seed=_seed_of(self.search.seed, place))
         values = {each.key: each.suggest(trial) for each in self.search.ranges}
         step = 0
