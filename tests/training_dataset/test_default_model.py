@@ -99,7 +99,67 @@ def test_a_sequence_of_otb_is_refused(script, tmp_path, capsys):
     material = build(tmp_path / "m", ["src/MountainBike6", "src/basketball"])
     args = ["--material", str(material), "--output", str(tmp_path / "o"), "--only", "videos"]
     assert script.main(args) == 2
-    assert "src/basketball is a sequence of OTB-100" in capsys.readouterr().err
+    assert "src/basketball: basketball is a sequence of OTB-100" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Jogging", "src/jogging-1", "src/Jogging.2", "src/skating2-1", "src/Skating2_2", "src/human4-2", "Human4"),
+        *("otb/Car4", "car4", "car4/img", "OTB100/Basketball/img", "vot2016/basketball", "video.uav123/Car4"),
+    ],
+)
+def test_names_of_otb_are_known_in_all_spellings(script, name):
+    assert script.otb_sequence(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "uav123_10fps/car4",
+            "UAV123/car2",
+            "material/uav123/bird1",
+            "davis/dog",
+            "lasot/basketball-1",
+            "dtb70/Girl2",
+        ),
+        *("src/jogging-man", "src/car4-2", "src/jog", "src/MountainBike6", "vot_ball1/ball1", "human4-2b", "tlp/Biker"),
+    ],
+)
+def test_other_benchmarks_may_have_the_same_names(script, name):
+    assert script.otb_sequence(name) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["otb/Basketball/img/0001.jpg", "a/jogging-1_0004.jpg", "a/skating2.1.png", "Human4-2/7.jpg", "a/CarScale_12.jpg"],
+)
+@pytest.mark.parametrize("source", ["stills", "films"])
+def test_frames_of_otb_are_refused_among_stills(script, tmp_path, capsys, name, source):
+    material = build(tmp_path / "m", [])
+    args = ["--material", str(material), "--output", str(tmp_path / "o"), "--only", source, *SMALL]
+    content = json.loads((material / "stills.json").read_text())
+    content["images"][3]["file_name"] = name
+    (material / "stills.json").write_text(json.dumps(content))
+    assert script.main(args) == 2
+    shown = capsys.readouterr().err
+    assert f"stills.json: {name}: " in shown
+    assert "is a sequence of OTB-100" in shown
+    assert not (tmp_path / "o").exists()
+
+
+def test_frames_of_otb_are_refused_among_photographs(script, tmp_path, capsys):
+    material = build(tmp_path / "m", [])
+    (material / "unlabelled" / "0.jpg").rename(material / "unlabelled" / "Bolt2_0100.jpg")
+    args = ["--material", str(material), "--output", str(tmp_path / "o"), "--only", "stills", *SMALL]
+    assert script.main(args) == 2
+    assert "Bolt2_0100.jpg: bolt2 is a sequence of OTB-100" in capsys.readouterr().err
+
+
+def test_stills_of_other_things_are_not_refused(script, tmp_path):
+    names = ("ecssd/00001.jpg", "uav123/car4/0001.jpg", "a/car_4.jpg", "a/2008_000123.jpg", "a/basketballs_1.jpg")
+    script.refuse_otb(tmp_path, names, stills=True)
 
 
 def test_otb_has_its_98_videos(script):

@@ -17,9 +17,10 @@ An interrupted run goes on where it was; the same arguments give the same files 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,11 @@ redteam rubik shaking singer1 singer2 skater skater2 skating1 skating2 skiing so
 sylvester tiger1 tiger2 toy trans trellis twinnings vase walking walking2 woman"""
 OTB = frozenset(_OTB.split())
 """The sequences of OTB-100, on which the model is judged: none of them may be trained on."""
+SEVERAL_TARGETS = frozenset({"human4", "jogging", "skating2"})
+"""Those of them that are also called after one of their targets: Jogging-1, Human4-2."""
+OTHER_BENCHMARKS = frozenset({"davis", "dtb70", "lasot", "tinytlp", "tlp", "uav123"})
+"""Sources with videos of their own, also where the names are the same: UAV123's car4 is not OTB's."""
+_NUMBER = re.compile(r"[-_.]\d+$")
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -72,6 +78,38 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+# --------------------------------------------------------------------------------------------- test material
+
+
+def otb_sequence(name: str) -> str | None:
+    """Return the part of a video's name that is the name of one of OTB-100's sequences; None if no part is.
+
+    Example:
+        >>> otb_sequence("src/Jogging-1"), otb_sequence("Car4/img"), otb_sequence("uav123_10fps/car4")
+        ('jogging-1', 'car4', None)
+    """
+    parts = name.casefold().replace("\\", "/").split("/")
+    if any(re.split(r"[-_. ]", part)[0] in OTHER_BENCHMARKS for part in parts[:-1]):
+        return None
+    return next((part for part in parts if part in OTB or _NUMBER.sub("", part) in SEVERAL_TARGETS), None)
+
+
+def refuse_otb(file: Path, names: Iterable[str], stills: bool = False) -> None:
+    """Make sure that no name is one of OTB-100's sequences, or of stills that of a frame of one.
+
+    Raises:
+        InputError: One is; names it.
+    """
+    for name in names:
+        stem = re.sub(r"\.[^./]+$", "", name)
+        found = otb_sequence(stem) or otb_sequence(_NUMBER.sub("", stem)) if stills else otb_sequence(name)
+        if found is not None:
+            raise InputError(
+                f"{file}: {name}: {found} is a sequence of OTB-100, which the model is judged on; leave it out, or, if "
+                "it is something else, give it another name"
+            )
+
+
 # ------------------------------------------------------------------------------------------------ stills
 
 
@@ -79,13 +117,14 @@ def usable_stills(material: Path, output: Path) -> Path:
     """Write the stills' annotations without those that teach nothing, and say how many those were.
 
     Raises:
-        InputError: The annotations are malformed; names file and entry.
+        InputError: The annotations are malformed, or a still or a photograph is of OTB; names file and entry.
     """
     file = material / "stills.json"
     content = read_json(file)
     dropped: Counter[str] = Counter()
     try:
         sizes = {row["id"]: (row["width"], row["height"]) for row in content["images"]}
+        refuse_otb(file, (row["file_name"] for row in content["images"]), stills=True)
         folders = {row["id"]: row["file_name"].partition("/")[0] for row in content["images"]}
         rows = []
         for number, row in enumerate(content["annotations"]):
@@ -97,6 +136,8 @@ def usable_stills(material: Path, output: Path) -> Path:
                 dropped[reason] += 1
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file}: expected COCO's JSON with the images' sizes ({error!r})") from error
+    photos = material / "unlabelled"
+    refuse_otb(photos, (photo.relative_to(photos).as_posix() for photo in sorted(photos.rglob("*.*"))), stills=True)
     chosen = output / "objects.json"
     output.mkdir(parents=True, exist_ok=True)
     write_json(chosen, content | {"annotations": rows})
@@ -149,9 +190,7 @@ def make_videos(args: argparse.Namespace) -> int:
     """
     file = args.material / "videos.json"
     videos: dict[str, Any] = read_json(file)
-    for name in videos:
-        if name.rpartition("/")[2].casefold() in OTB:
-            raise InputError(f"{file}: {name} is a sequence of OTB-100, which the model is judged on; leave it out")
+    refuse_otb(file, videos)
     output = args.output / "videos"
     output.mkdir(parents=True, exist_ok=True)
     held = sorted(videos)[EVERY // 2 :: EVERY]
