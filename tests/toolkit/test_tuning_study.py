@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import os
 import subprocess
 import sys
@@ -34,61 +35,58 @@ def whole_score(values, report):
     return score(values)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A search of one process from its first trial to its last, past the first ten, which are random."""
+    search = open_search(tmp_path_factory.mktemp("undisturbed"))
+    search.work(whole_score, 14)
+    return search
+
+
 # What is tried.
 
 
-def test_the_first_trial_is_the_configurations_own_and_the_optimum_is_found(tmp_path):
-    search = open_search(tmp_path)
-    search.work(objective(), 24)
-    assert len(search.finished()) == 24
-    first, best = search.finished()[0], search.best()
+def test_the_first_trial_is_the_configurations_own_and_the_optimum_is_found(undisturbed):
+    assert len(undisturbed.finished()) == 14
+    first, best = undisturbed.finished()[0], undisturbed.best()
     assert first.params == DEFAULTS
-    assert search.default().value == first.value == score(DEFAULTS)
+    assert undisturbed.default().value == first.value == score(DEFAULTS)
     assert best.value >= first.value
     assert best.params["size"] == 271
     assert best.params["x"] == pytest.approx(0.3, abs=0.1)
-    assert {trial.params["size"] for trial in search.finished()} <= {239, 255, 271, 287, 303}
-    assert set(search.importances()) == {"x", "size"}
+    assert {trial.params["size"] for trial in undisturbed.finished()} <= {239, 255, 271, 287, 303}
+    assert set(undisturbed.importances()) == {"x", "size"}
 
 
 def test_lower_can_be_better(tmp_path):
     search = open_search(tmp_path, maximize=False)
-    search.work(lambda values, report: 1 - score(values), 8)
+    search.work(lambda values, report: 1 - score(values), 4)
     assert search.best().value == 1 - max(score(values) for values in values_of(search))
 
 
-def test_a_median_trial_goes_on_and_one_below_is_stopped_after_the_first_sequences(tmp_path):
-    """Trials 0 to 4 run whole, with means 0.1, 0.2 ... 0.5, so the median is 0.3 after every sequence."""
-    given = iter([0.1, 0.2, 0.3, 0.4, 0.5, 0.29, 0.3])
+def test_trials_below_the_median_are_stopped_after_the_first_sequences(tmp_path):
+    """Trials 0 to 4 run whole, with means 0.1, 0.2 ... 0.5, so the median is 0.3 after every sequence.
+
+    Optuna's own median pruner would compare 0.9, the best so far, and let the last run: an easy first sequence
+    protects no trial.
+    """
+    notes = [[mean] * 5 for mean in (0.1, 0.2, 0.3, 0.4, 0.5, 0.29, 0.3)] + [[0.9, 0.25, 0.25, 0.25, 0.25]]
     search = open_search(tmp_path)
     ran = []
 
-    def constant(values, report):
-        mean = next(given)
-        ran.append(0)
-        for _ in range(5):
-            ran[-1] += 1
-            report(mean)
-        return mean
-
-    search.work(constant, 7)
-    assert ran == [5, 5, 5, 5, 5, 2, 5]  # of five sequences, two are run in any case
-    assert [trial.state.name for trial in search.finished()] == ["COMPLETE"] * 5 + ["PRUNED", "COMPLETE"]
-
-
-def test_an_easy_first_sequence_protects_no_trial(tmp_path):
-    """Optuna's own median pruner would compare 0.9, the best so far, and let it run."""
-    notes = iter([[0.5, 0.5, 0.5]] * 5 + [[0.9, 0.4, 0.4]])
-    search = open_search(tmp_path)
-
     def noted(values, report):
-        for value in (mine := next(notes)):
+        mine = notes[len(ran)]
+        ran.append(0)
+        for value in mine:
+            ran[-1] += 1
             report(value)
         return mine[-1]
 
-    search.work(noted, 6)
-    last = search.finished()[-1]
-    assert (last.state.name, last.intermediate_values) == ("PRUNED", {1: 0.9, 2: 0.4})
+    search.work(noted, 8)
+    assert ran == [5, 5, 5, 5, 5, 2, 5, 2]  # of five sequences, two are run in any case
+    states = [trial.state.name for trial in search.finished()]
+    assert states == ["COMPLETE"] * 5 + ["PRUNED", "COMPLETE", "PRUNED"]
+    assert search.finished()[-1].intermediate_values == {1: 0.9, 2: 0.25}
 
 
 def test_settings_that_do_not_fit_together_count_and_say_why(tmp_path):
@@ -99,27 +97,27 @@ def test_settings_that_do_not_fit_together_count_and_say_why(tmp_path):
             raise UnusableSettings("too large")
         return score(values)
 
-    search.work(picky, 8)
+    search.work(picky, 5)
     reasons = [row["unusable"] for row in search.rows() if row["size"] > 271]
     assert reasons
     assert set(reasons) == {"too large"}
-    assert len(search.finished()) == 8
+    assert len(search.finished()) == 5
 
 
 # Stopped and taken up again.
 
 
 def test_a_study_that_is_complete_has_nothing_to_do_and_can_be_extended(tmp_path):
-    open_search(tmp_path).work(objective(), 6)
+    open_search(tmp_path).work(whole_score, 2)
 
     def never(values, report):
         raise AssertionError
 
     again = open_search(tmp_path)
-    again.work(never, 6)
-    assert len(again.finished()) == 6
-    again.work(objective(), 9)
-    assert len(again.finished()) == 9
+    again.work(never, 2)
+    assert len(again.finished()) == 2
+    again.work(whole_score, 3)
+    assert len(again.finished()) == 3
 
 
 def test_a_timeout_begins_no_trial(tmp_path):
@@ -129,34 +127,36 @@ def test_a_timeout_begins_no_trial(tmp_path):
     assert search.best() is None
 
 
-def test_an_interrupted_default_is_tried_again(tmp_path):
+def test_interrupted_again_and_again_it_comes_to_the_same_trials(tmp_path, undisturbed):
+    """In the first trial, in a random one, and in two that follow from the trials before them."""
     search = open_search(tmp_path)
+    calls = itertools.count()
 
     def interrupted(values, report):
-        raise KeyboardInterrupt
+        if next(calls) in (0, 3, 13, 14):
+            raise KeyboardInterrupt
+        return score(values)
 
-    with pytest.raises(KeyboardInterrupt):
-        search.work(interrupted, 3)
-    search.work(objective(), 3)
-    assert search.counts() == {"complete": 3, "fail": 1}
-    assert values_of(search)[0] == DEFAULTS
+    for _ in range(4):
+        with pytest.raises(KeyboardInterrupt):
+            search.work(interrupted, 13)
+    search.work(interrupted, 13)
+    assert search.counts() == {"complete": 13, "fail": 4}
+    assert values_of(search) == values_of(undisturbed)[:13]
 
 
-def test_killed_and_taken_up_again_it_comes_to_the_same_trials(tmp_path):
-    undisturbed = open_search(tmp_path / "whole")
-    undisturbed.work(objective(), 8)
-    process = start(tmp_path / "killed", tmp_path / "killed/study.db", 8, delay=0.05)
-    search = open_search(tmp_path / "killed")
-    while search.counts().get("complete", 0) < 2 or "running" not in search.counts():
+def test_killed_and_taken_up_again_it_comes_to_the_same_trials(tmp_path, undisturbed):
+    process = start(tmp_path, tmp_path / "study.db", 3, delay=0.5)
+    search = open_search(tmp_path)
+    while search.counts().get("complete", 0) < 1 or "running" not in search.counts():
         assert process.poll() is None
-        time.sleep(0.02)
+        time.sleep(0.1)
     process.kill()
     process.wait()
     assert search.counts()["running"] == 1
-    search.work(objective(), 8)
-    assert search.counts()["fail"] == 1
-    assert len(search.finished()) == 8
-    assert values_of(search) == values_of(undisturbed)
+    search.work(whole_score, 3)
+    assert search.counts() == {"complete": 3, "fail": 1}
+    assert values_of(search) == values_of(undisturbed)[:3]
 
 
 # Many workers.
@@ -166,11 +166,9 @@ class Left(Exception):
     pass
 
 
-def test_a_failed_trial_gives_back_its_own_settings_and_no_others(tmp_path):
+def test_a_failed_trial_gives_back_its_own_settings_and_no_others(tmp_path, undisturbed):
     """Trial 2 dies after another worker's trial 3 is complete; what replaces it is what trial 2 was to be."""
-    undisturbed = open_search(tmp_path / "whole")
-    undisturbed.work(whole_score, 6)
-    search = open_search(tmp_path / "shared")
+    search = open_search(tmp_path)
 
     def leave():
         raise Left
@@ -178,16 +176,16 @@ def test_a_failed_trial_gives_back_its_own_settings_and_no_others(tmp_path):
     def dies_in_the_third(values, report):
         if len(search.finished()) == 2:
             with pytest.raises(Left):
-                open_search(tmp_path / "shared").work(whole_score, 6, tick=leave)
+                open_search(tmp_path).work(whole_score, 5, tick=leave)
             raise KeyboardInterrupt
         return whole_score(values, report)
 
     with pytest.raises(KeyboardInterrupt):
-        search.work(dies_in_the_third, 6)
-    search.work(whole_score, 6)
-    assert [row["state"] for row in search.rows()] == ["complete"] * 2 + ["fail"] + ["complete"] * 4
+        search.work(dies_in_the_third, 5)
+    search.work(whole_score, 5)
+    assert [row["state"] for row in search.rows()] == ["complete"] * 2 + ["fail"] + ["complete"] * 3
     whole = values_of(undisturbed)
-    assert values_of(search) == [whole[place] for place in (0, 1, 3, 2, 4, 5)]
+    assert values_of(search) == [whole[place] for place in (0, 1, 3, 2, 4)]
 
 
 @pytest.mark.parametrize(
@@ -215,22 +213,33 @@ def test_of_two_first_trials_the_later_gives_way(tmp_path):
 
 def test_the_greatest_seed_is_one(tmp_path):
     search = open_search(tmp_path, seed=2**32 - 1)
-    search.work(objective(), 3)
-    assert len({tuple(values.items()) for values in values_of(search)}) == 3
+    search.work(whole_score, 2)
+    assert len(search.finished()) == 2
 
 
-@pytest.mark.parametrize("folders", [("one", "one"), ("one", "other")], ids=["one machine", "a database alone"])
-def test_two_workers_come_to_exactly_as_many_trials_as_were_asked_for(tmp_path, folders):
+@pytest.mark.parametrize(
+    "folders",
+    [
+        pytest.param(("one", "one"), id="one machine"),
+        pytest.param(("one", "other"), id="a database alone", marks=pytest.mark.slow),
+    ],
+)
+def test_two_processes_come_to_exactly_as_many_trials_as_were_asked_for(tmp_path, folders):
     database = tmp_path / "study.db"
-    search = open_search(tmp_path / "one", study=database)
-    workers = [start(tmp_path / folder, database, 8) for folder in folders]
-    assert [worker.wait(timeout=60) for worker in workers] == [0, 0]
-    assert len(search.finished()) == 8
+    here, there = (tmp_path / folder for folder in folders)
+    other = start(there, database, 5, delay=0.05)
+    search = open_search(here, study=database)
+    while not search.rows():
+        assert other.poll() is None
+        time.sleep(0.1)
+    search.work(objective(0.05), 5)
+    assert other.wait(timeout=60) == 0
+    assert len(search.finished()) == 5
     assert len({row["worker"] for row in search.rows() if row["state"] != "fail"}) == 2
     assert sum(row["is_default"] and row["state"] == "complete" for row in search.rows()) == 1
-    if folders[0] == folders[1]:
+    if here == there:
         assert search.counts().get("fail", 0) == 0
-    assert len({tuple(values.items()) for values in values_of(search)}) == 8
+    assert len({tuple(values.items()) for values in values_of(search)}) == 5
 
 
 # Refused.
@@ -266,20 +275,18 @@ def test_urls(tmp_path, monkeypatch):
 # Written.
 
 
-def test_table_and_picture(tmp_path):
+def test_table_and_picture(tmp_path, undisturbed):
     import cv2
 
-    search = open_search(tmp_path)
-    search.work(objective(), 12)
-    rows = list(csv.DictReader(io.StringIO(trials_csv(search.rows()))))
-    assert [int(row["trial"]) for row in rows] == list(range(12))
+    rows = list(csv.DictReader(io.StringIO(trials_csv(undisturbed.rows()))))
+    assert [int(row["trial"]) for row in rows] == list(range(14))
     complete = [row for row in rows if row["state"] == "complete"]
     assert [float(row["score"]) for row in complete] == [
         score({"x": float(row["x"]), "size": int(row["size"])}) for row in complete
     ]
     options = {"title": "made", "label": "score", "maximize": True}
-    for keys, importances in ((["x", "size"], search.importances()), (["x"], {})):
-        write_picture(tmp_path / "tuning.png", search.rows(), keys, importances, **options)
+    for keys, importances in ((["x", "size"], undisturbed.importances()), (["x"], {})):
+        write_picture(tmp_path / "tuning.png", undisturbed.rows(), keys, importances, **options)
         picture = cv2.imread(str(tmp_path / "tuning.png"))
         assert picture.shape[1] > 1000
         assert picture.std() > 10
