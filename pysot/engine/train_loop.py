@@ -12,6 +12,7 @@ import gc
 import math
 import textwrap
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -226,7 +227,9 @@ class Trainer:
             self._forward = torch.compile(self._forward)  # type: ignore[assignment]
         if self.group.size > 1:
             on_gpu = [self.group.device] if self.group.device.type == "cuda" else None
-            self._forward = DistributedDataParallel(self._forward, device_ids=on_gpu, broadcast_buffers=False)
+            with warnings.catch_warnings():  # PyTorch 2.13 renames the argument, older ones do not know the new name
+                warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+                self._forward = DistributedDataParallel(self._forward, device_ids=on_gpu, broadcast_buffers=False)
 
     @property
     def judged(self) -> SiameseNet:
