@@ -30,8 +30,8 @@ def test_every_row_is_measured(capsys):
         assert float(speed) > 0
         assert float(ratio.rstrip("x")) == pytest.approx(float(speed) / first, abs=0.1 / first + 0.011)
         assert 0 <= float(wait.rstrip("%")) <= 100
-        # Without loading processes, all loading is waited for.
-        assert (float(wait.rstrip("%")) < 1) == (augment == "repeated")
+        # Without loading processes, all loading is waited for; how long depends on the machine.
+        assert float(wait.rstrip("%")) < 1 if augment == "repeated" else float(wait.rstrip("%")) > 0
         assert memory == "-" or 0.1 < float(memory) < 16
         assert loads == "-" if augment == "repeated" else float(loads) > float(speed)
 
