@@ -39,7 +39,7 @@ def whole_score(values, report):
 def undisturbed(tmp_path_factory):
     """A search of one process from its first trial to its last, past the first ten, which are random."""
     search = open_search(tmp_path_factory.mktemp("undisturbed"))
-    search.work(whole_score, 14)
+    search.work(whole_score, 13)
     return search
 
 
@@ -47,7 +47,7 @@ def undisturbed(tmp_path_factory):
 
 
 def test_the_first_trial_is_the_configurations_own_and_the_optimum_is_found(undisturbed):
-    assert len(undisturbed.finished()) == 14
+    assert len(undisturbed.finished()) == 13
     first, best = undisturbed.finished()[0], undisturbed.best()
     assert first.params == DEFAULTS
     assert undisturbed.default().value == first.value == score(DEFAULTS)
@@ -70,7 +70,7 @@ def test_trials_below_the_median_are_stopped_after_the_first_sequences(tmp_path)
     Optuna's own median pruner would compare 0.9, the best so far, and let the last run: an easy first sequence
     protects no trial.
     """
-    notes = [[mean] * 5 for mean in (0.1, 0.2, 0.3, 0.4, 0.5, 0.29, 0.3)] + [[0.9, 0.25, 0.25, 0.25, 0.25]]
+    notes = [[mean] * 3 for mean in (0.1, 0.2, 0.3, 0.4, 0.5, 0.29, 0.3)] + [[0.9, 0.25, 0.25]]
     search = open_search(tmp_path)
     ran = []
 
@@ -83,7 +83,7 @@ def test_trials_below_the_median_are_stopped_after_the_first_sequences(tmp_path)
         return mine[-1]
 
     search.work(noted, 8)
-    assert ran == [5, 5, 5, 5, 5, 2, 5, 2]  # of five sequences, two are run in any case
+    assert ran == [3, 3, 3, 3, 3, 2, 3, 2]  # two are run in any case
     states = [trial.state.name for trial in search.finished()]
     assert states == ["COMPLETE"] * 5 + ["PRUNED", "COMPLETE", "PRUNED"]
     assert search.finished()[-1].intermediate_values == {1: 0.9, 2: 0.25}
@@ -128,23 +128,24 @@ def test_a_timeout_begins_no_trial(tmp_path):
 
 
 def test_interrupted_again_and_again_it_comes_to_the_same_trials(tmp_path, undisturbed):
-    """In the first trial, in a random one, and in two that follow from the trials before them."""
+    """In the first trial, in a random one, and in one that follows from the trials before it."""
     search = open_search(tmp_path)
     calls = itertools.count()
 
     def interrupted(values, report):
-        if next(calls) in (0, 3, 13, 14):
+        if next(calls) in (0, 3, 12):
             raise KeyboardInterrupt
         return score(values)
 
-    for _ in range(4):
+    for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
-            search.work(interrupted, 13)
-    search.work(interrupted, 13)
-    assert search.counts() == {"complete": 13, "fail": 4}
-    assert values_of(search) == values_of(undisturbed)[:13]
+            search.work(interrupted, 12)
+    search.work(interrupted, 12)
+    assert search.counts() == {"complete": 12, "fail": 3}
+    assert values_of(search) == values_of(undisturbed)[:12]
 
 
+@pytest.mark.slow
 def test_killed_and_taken_up_again_it_comes_to_the_same_trials(tmp_path, undisturbed):
     process = start(tmp_path, tmp_path / "study.db", 3, delay=0.5)
     search = open_search(tmp_path)
@@ -217,29 +218,45 @@ def test_the_greatest_seed_is_one(tmp_path):
     assert len(search.finished()) == 2
 
 
-@pytest.mark.parametrize(
-    "folders",
-    [
-        pytest.param(("one", "one"), id="one machine"),
-        pytest.param(("one", "other"), id="a database alone", marks=pytest.mark.slow),
-    ],
-)
+def test_a_process_takes_over_from_another_that_is_killed_beside_it(tmp_path, undisturbed):
+    """The other is killed in its first trial, while this one is in the second."""
+    other = start(tmp_path, tmp_path / "study.db", 4, delay=60)
+    search = open_search(tmp_path)
+    while "running" not in search.counts():
+        assert other.poll() is None
+        time.sleep(0.1)
+
+    def kills(values, report):
+        if other.poll() is None:
+            assert search.counts() == {"running": 2}
+            other.kill()
+            other.wait()
+        return score(values)
+
+    search.work(kills, 4)
+    assert search.counts() == {"complete": 4, "fail": 1}
+    whole = values_of(undisturbed)
+    assert values_of(search) == [whole[place] for place in (1, 0, 2, 3)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folders", [("one", "one"), ("one", "other")], ids=["one machine", "a database alone"])
 def test_two_processes_come_to_exactly_as_many_trials_as_were_asked_for(tmp_path, folders):
     database = tmp_path / "study.db"
     here, there = (tmp_path / folder for folder in folders)
-    other = start(there, database, 5, delay=0.05)
+    other = start(there, database, 4, delay=0.05)
     search = open_search(here, study=database)
     while not search.rows():
         assert other.poll() is None
         time.sleep(0.1)
-    search.work(objective(0.05), 5)
+    search.work(objective(0.05), 4)
     assert other.wait(timeout=60) == 0
-    assert len(search.finished()) == 5
+    assert len(search.finished()) == 4
     assert len({row["worker"] for row in search.rows() if row["state"] != "fail"}) == 2
     assert sum(row["is_default"] and row["state"] == "complete" for row in search.rows()) == 1
     if here == there:
         assert search.counts().get("fail", 0) == 0
-    assert len({tuple(values.items()) for values in values_of(search)}) == 5
+    assert len({tuple(values.items()) for values in values_of(search)}) == 4
 
 
 # Refused.
@@ -279,7 +296,7 @@ def test_table_and_picture(tmp_path, undisturbed):
     import cv2
 
     rows = list(csv.DictReader(io.StringIO(trials_csv(undisturbed.rows()))))
-    assert [int(row["trial"]) for row in rows] == list(range(14))
+    assert [int(row["trial"]) for row in rows] == list(range(13))
     complete = [row for row in rows if row["state"] == "complete"]
     assert [float(row["score"]) for row in complete] == [
         score({"x": float(row["x"]), "size": int(row["size"])}) for row in complete
