@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import argparse
 import functools
-import hashlib
 import json
-import re
 import shlex
 import sys
 import time
@@ -26,16 +24,14 @@ ROOT = Path(__file__).resolve().parents[1]
 if not __package__:  # run as a file: the packages lie beside tools/, installed or not
     sys.path.insert(0, str(ROOT))
 
-from tqdm import tqdm
-
 import pysot
 from pysot.config import add_config_arguments, load_cfg
 from pysot.config.cli import split_overrides
-from pysot.config.tuning import KeyRange, changed_yaml, default_ranges, read_range, value_at
-from pysot.run_record import Model, choose_device, find_model, reseed, versions
+from pysot.config.tuning import changed_yaml, choose_ranges, value_at
+from pysot.run_record import choose_device, find_model, reseed, versions
 from pysot.utils import ConfigError, InputError, PysotError, commit_of
 from toolkit import launch
-from toolkit.datasets import Dataset, default_root, load_dataset
+from toolkit.datasets import default_root, load_dataset
 from toolkit.errors import ToolkitError
 from toolkit.protocols import Tracker
 from toolkit.results import write_atomic
@@ -43,8 +39,9 @@ from toolkit.run_folder import RunFolder
 from toolkit.runner import Task, narrowed, run
 from toolkit.tables import LABELS, LOWER_IS_BETTER
 from toolkit.tuning import report
+from toolkit.tuning.progress import Bar
 from toolkit.tuning.scoring import Scorer, find_metric
-from toolkit.tuning.split import Split, read_split, split_by_share
+from toolkit.tuning.split import choose_split
 
 if TYPE_CHECKING:
     from toolkit.tuning.study import Search
@@ -170,38 +167,12 @@ def tune(args: argparse.Namespace, argv: list[str]) -> int:
         if 2 in codes or 130 in codes:
             return max(codes)
     left = None if args.timeout is None else args.timeout - (time.monotonic() - began)
-    with progress(job) as tick:
+    with Bar(job.search, args.trials, hidden=launch.rank() != 0 or (speaks and args.workers > 1)) as tick:
         job.search.work(job.objective, args.trials, timeout=left, tick=tick)
     job.score_found()
     if speaks:
         job.conclude(argv)
     return 0
-
-
-def progress(job: Job) -> Bar:
-    """Return the bar of the process that speaks for the others of its launch."""
-    return Bar(job, hidden=launch.rank() != 0 or (job.args.workers > 1 and not launch.is_worker()))
-
-
-class Bar:
-    """How many trials of the study are done, by whomever, and the best score."""
-
-    def __init__(self, job: Job, *, hidden: bool) -> None:
-        self._job = job
-        self._bar = tqdm(total=job.args.trials, unit="trial", disable=hidden, dynamic_ncols=True)
-
-    def __enter__(self) -> Callable[[], None]:
-        self._tick()
-        return self._tick
-
-    def __exit__(self, *raised: object) -> None:
-        self._bar.close()
-
-    def _tick(self) -> None:
-        best = self._job.search.best()
-        if best is not None:
-            self._bar.set_postfix({"best": f"{best.value:.4f}", "trial": best.number}, refresh=False)
-        self._bar.update(len(self._job.search.finished()) - self._bar.n)
 
 
 class Job:
@@ -225,9 +196,9 @@ class Job:
         self.unusable = study.UnusableSettings
         self.dataset = load_dataset(args.dataset, args.dataset_root or default_root())
         self.metric = find_metric(self.dataset.benchmark, args.metric)
-        self.split = read_or_make_split(args, self.dataset)
+        self.split = choose_split(args.split, self.dataset.sequences, args.split_seed)
         self.model = find_model(args.config, args.snapshot, args.opts)
-        self.ranges = chosen_ranges(args, self.model)
+        self.ranges = choose_ranges(self.model.config, args.opts, args.range, args.fix)
         name = "cpu" if args.device == "auto" and not self.model.cfg.CUDA else args.device
         self.device, self.device_note = choose_device(name, launch.local_rank())
         self.name = args.study_name or f"{self.dataset.benchmark.name}_{self.model.name}"
@@ -336,17 +307,10 @@ class Job:
 
     def _identity(self) -> dict[str, Any]:
         """Return what scores depend on: studies of anything else do not go together."""
-        truth = hashlib.sha256()
-        sides = self.split.sides()
-        for sequence in sorted(self.dataset.sequences, key=lambda sequence: sequence.name):
-            if sequence.name in sides:
-                truth.update(f"{sequence.name} {len(sequence)}".encode() + sequence.ground_truth.values.tobytes())
         return {
             "dataset": self.dataset.benchmark.name,
-            "annotations_sha256": truth.hexdigest(),
+            **self.split.identity(self.dataset.sequences),
             "metric": self.metric,
-            "split": sides,
-            "order": hashlib.sha256(" ".join(self.split.tuning).encode()).hexdigest(),
             "ranges": {key: list(found) for key, found in self.ranges.items()},
             "seed": self.args.seed,
             **self.model.settings(self.args.runtime),
@@ -426,33 +390,6 @@ class Job:
         words += ["--runtime", self.args.runtime] if self.args.runtime != "eager" else []
         words += ["--seed", str(self.args.seed)] if self.args.seed else []
         return f"python tools/test.py {shlex.join(words)}"
-
-
-def read_or_make_split(args: argparse.Namespace, dataset: Dataset) -> Split:
-    """Return the split that ``--split`` asks for."""
-    if not re.fullmatch(r"[0-9]*\.?[0-9]+", args.split):
-        return read_split(Path(args.split), dataset.sequences, args.split_seed)
-    share = float(args.split)
-    if not 0 < share < 1:
-        raise InputError(f"--split {args.split}: expected a share between 0 and 1, or a file")
-    return split_by_share(dataset.sequences, share, args.split_seed)
-
-
-def chosen_ranges(args: argparse.Namespace, model: Model) -> dict[str, KeyRange]:
-    """Return what is searched: the usual, with what ``--range`` and ``--fix`` change.
-
-    Raises:
-        InputError: nothing is left to search, or a fixed key was not searched.
-    """
-    ranges = default_ranges(model.cfg)
-    ranges |= dict(read_range(model.config, args.opts, words) for words in args.range)
-    for key in args.fix:
-        if ranges.pop(key, None) is None:
-            raise InputError(f"--fix {key}: expected one of the searched keys {', '.join(ranges)}")
-    ranges = {key: found for key, found in ranges.items() if found.low < found.high}
-    if not ranges:
-        raise InputError("nothing is left to search: give --range KEY LOW HIGH, or less --fix")
-    return ranges
 
 
 if __name__ == "__main__":

@@ -86,6 +86,31 @@ def _search_sizes(cfg: CfgNode) -> KeyRange:
     return KeyRange(track.INSTANCE_SIZE - below * step, track.INSTANCE_SIZE + above * step, step)
 
 
+def choose_ranges(
+    config: str, overrides: Sequence[Any], given: Sequence[Sequence[str]], fixed: Sequence[str]
+) -> dict[str, KeyRange]:
+    """Return what is searched: the usual, with what ``--range`` and ``--fix`` change.
+
+    Args:
+        config: An experiment or a YAML file.
+        overrides: KEY, VALUE, ...
+        given: As :func:`read_range` takes them.
+        fixed: Keys that are not searched.
+
+    Raises:
+        ConfigError: A faulty range, nothing is left to search, or a fixed key was not searched.
+    """
+    ranges = default_ranges(load_cfg(config, overrides))
+    ranges |= dict(read_range(config, overrides, words) for words in given)
+    for key in fixed:
+        if ranges.pop(key, None) is None:
+            raise ConfigError(f"--fix {key}: expected one of the searched keys {', '.join(ranges)}")
+    ranges = {key: found for key, found in ranges.items() if found.low < found.high}
+    if not ranges:
+        raise ConfigError("nothing is left to search: give --range KEY LOW HIGH, or less --fix")
+    return ranges
+
+
 def searchable_keys(cfg: CfgNode) -> list[str]:
     """Return the keys with a number on which depends where the tracker of a configuration looks.
 

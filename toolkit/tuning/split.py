@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from collections.abc import Sequence as Series
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from toolkit.errors import DatasetError
 from toolkit.sequence import Sequence
@@ -29,9 +31,35 @@ class Split:
         """Return "tuning" or "testing" by sequence."""
         return dict.fromkeys(self.tuning, "tuning") | dict.fromkeys(self.testing, "testing")
 
+    def identity(self, sequences: Iterable[Sequence]) -> dict[str, Any]:
+        """Return what of the split scores depend on, JSON: the sides, the order, and the annotations of both."""
+        sides, truth = self.sides(), hashlib.sha256()
+        for sequence in sorted(sequences, key=lambda sequence: sequence.name):
+            if sequence.name in sides:
+                truth.update(f"{sequence.name} {len(sequence)}".encode() + sequence.ground_truth.values.tobytes())
+        return {
+            "annotations_sha256": truth.hexdigest(),
+            "split": sides,
+            "order": hashlib.sha256(" ".join(self.tuning).encode()).hexdigest(),
+        }
+
     def to_json(self) -> str:
         """Return what :func:`read_split` reads."""
         return json.dumps({"tuning": self.tuning, "testing": self.testing}, indent=1) + "\n"
+
+
+def choose_split(text: str, sequences: Series[Sequence], seed: int = 0) -> Split:
+    """Return the split that ``--split`` asks for: by a share of the sequences, or from a file.
+
+    Raises:
+        DatasetError: a share that is none; as :func:`split_by_share` and :func:`read_split`.
+    """
+    if not re.fullmatch(r"[0-9]*\.?[0-9]+", text):
+        return read_split(Path(text), sequences, seed)
+    share = float(text)
+    if not 0 < share < 1:
+        raise DatasetError(f"--split {text}: expected a share between 0 and 1, or a file")
+    return split_by_share(sequences, share, seed)
 
 
 def split_by_share(sequences: Series[Sequence], share: float, seed: int = 0) -> Split:
