@@ -133,7 +133,7 @@ def eval_scores(name, tracker, videos):
 @pytest.mark.parametrize(
     ("name", "frames", "metric"),
     [
-        ("Builtin-VOT", 24, "eao"),
+        ("Builtin-VOT", 21, "eao"),
         pytest.param("VOT2018-LT", 7, "f1", marks=pytest.mark.slow),
         pytest.param("GOT-10k-val", 7, "ao", marks=pytest.mark.slow),
     ],
