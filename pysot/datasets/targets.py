@@ -147,7 +147,7 @@ class PointTargets:
         >>> targets = PointTargets(size=25, search_size=255, stride=8)
         >>> labels = targets([95, 95, 159, 159], np.random.default_rng(0))
         >>> labels["cls"][0, 12, 8:18].tolist(), labels["loc"][:, 0, 12, 13].tolist()
-        ([-1, -1, 1, 1, 1, 1, 1, -1, -1, 0], [5.0, 4.0, 3.0, 4.0])
+        ([-1, -1, 1, 1, 1, 1, 1, -1, -1, -1], [5.0, 4.0, 3.0, 4.0])
     """
 
     def __init__(

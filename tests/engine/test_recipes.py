@@ -79,7 +79,7 @@ def test_its_loss_falls(name: str, data: Path):
     assert max(totals[-3:]) < (0.92 if masks and not refined else 0.7) * totals[0]
     assert ("mask" in steps[0].losses) == masks
     if masks:
-        assert steps[-1].losses["mask"] < 0.95 * steps[0].losses["mask"]
+        assert steps[-1].losses["mask"] < 0.97 * steps[0].losses["mask"]
     changed = tiny.differing(before, tiny.weights_of(trainer))
     for part in trainer.plan.parts:
         assert any(weight.startswith(f"{part.name}.") for weight in changed), part.name
