@@ -153,7 +153,7 @@ def test_boxes_and_masks_follow_a_camera_over_a_still(album, monkeypatch):
     checked = tilted = 0
     for seed in range(16):
         rng = np.random.default_rng(seed)
-        scene = _Stage(rng, open_album(album), 3).camera_move(1)
+        scene = _Stage(rng, open_album(album), 3, 1.0).camera_move(1)
         box = box_of(scene, 0, 0)
         if (box < 0).any() or (box[2:] > scene.size_wh).any() or scene.shadow is not None:
             continue
@@ -184,7 +184,7 @@ def test_a_camera_moves_over_a_large_still_as_it_is(tmp_path, monkeypatch):
         "_framed",
         lambda self, image, entry: framed.append((image.shape, entry.box_xyxy)) or FRAMED(self, image, entry),
     )
-    stage = _Stage(np.random.default_rng(0), Content((entry,), (entry,), (tmp_path / "a.png",), {"egg": (0,)}), 2)
+    stage = _Stage(np.random.default_rng(0), Content((entry,), (entry,), (tmp_path / "a.png",), {"egg": (0,)}), 2, 1.0)
     stage.camera_move(1)
     assert framed == [((120, 1700, 3), box)]
     assert stage._background().shape == (72, 1024, 3)

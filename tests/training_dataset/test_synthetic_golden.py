@@ -15,7 +15,7 @@ import pytest
 
 from pysot.datasets.curation.synthetic.photographed import Album
 from pysot.datasets.curation.synthetic.render import box_of
-from pysot.datasets.curation.synthetic.scenes import Scene
+from pysot.datasets.curation.synthetic.scenes import Scene, slowed
 from pysot.datasets.curation.synthetic.write import Film, cut_box, shoot_crop
 
 FRAMES = 3
@@ -100,3 +100,22 @@ def test_films_of_stills(number: int, camera: bool, box: list[float], light: lis
     scene = Film("x", 0, number, FRAMES).scene((), album=album)
     assert scene.actors[scene.targets[0]].figure.in_ground == camera
     check(scene, "object", box, light)
+
+
+def test_a_slowed_scene_passes_through_the_same_places():
+    scene = Film("test_000000", 2, 0, 4).scene(())
+    slow = slowed(scene, 4, 13)
+    assert slow.frames == 13
+    for fast, actor in zip(scene.actors, slow.actors, strict=True):
+        for name in ("x", "y", "scale", "angle", "tilt", "beat"):
+            np.testing.assert_allclose(getattr(actor, name)[::4], getattr(fast, name), atol=1e-9)
+        np.testing.assert_allclose(actor.x[2], (fast.x[0] + fast.x[1]) / 2)
+    np.testing.assert_allclose(slow.camera[::4], scene.camera, atol=1e-9)
+    for number in scene.targets:
+        for frame in range(4):
+            np.testing.assert_allclose(box_of(slow, number, 4 * frame), box_of(scene, number, frame), atol=1e-6)
+
+
+def test_a_closer_scene_has_larger_targets():
+    near, far = (Film("test_000000", 2, 0, 1).scene((), closeness=closeness).actors for closeness in (2.0, 1.0))
+    assert near[0].scale[0] == pytest.approx(2 * far[0].scale[0])

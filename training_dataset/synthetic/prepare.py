@@ -33,7 +33,7 @@ from pysot.datasets.curation.annotations import write_annotations, write_json
 from pysot.datasets.curation.backgrounds import find_photos
 from pysot.datasets.curation.jobs import run_jobs
 from pysot.datasets.curation.synthetic.photographed import CUTOUTS_VERSION, Album
-from pysot.datasets.curation.synthetic.write import VERSION, CropWriter, Film, FrameWriter
+from pysot.datasets.curation.synthetic.write import TEST_VERSION, VERSION, CropWriter, Film, FrameWriter
 from pysot.utils import InputError, hash_file
 from training_dataset.command import bar, new_parser, positive, run
 
@@ -118,7 +118,7 @@ def prepare(args: argparse.Namespace) -> int:
         print(f"{output / split}.json: {len(work)} videos, {boxes} boxes")
     if args.test_videos > 0:
         work = films(args, "test")
-        settings = {"version": VERSION, "seed": args.seed, "frames": args.test_frames, **sources}
+        settings = {"version": TEST_VERSION, "seed": args.seed, "frames": args.test_frames, **sources}
         with bar(len(work), "test") as progress:
             frame_writer = FrameWriter(output / "Synthetic", photos, album(args, photos, "test"))
             done = run_jobs(work, frame_writer, output / ".test.journal", settings, args.workers, progress)

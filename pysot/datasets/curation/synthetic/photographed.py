@@ -131,13 +131,15 @@ def open_album(album: Album) -> Content:
     return Content(cutouts, stills, photos, {kind: tuple(numbers) for kind, numbers in alike.items()})
 
 
-def make_photographed(rng: Generator, album: Album, frames: int, most_targets: int = 2) -> Scene:
-    """Return a random scene of an album's photographs.
+def make_photographed(
+    rng: Generator, album: Album, frames: int, most_targets: int = 2, closeness: float = 1.0
+) -> Scene:
+    """Return a random scene of an album's photographs; ``closeness`` is a factor on the size of target and neighbours.
 
     Raises:
         InputError: An image or an annotation cannot be used; names the file.
     """
-    stage = _Stage(rng, open_album(album), frames)
+    stage = _Stage(rng, open_album(album), frames, closeness)
     moves_over_still = stage.content.stills and rng.random() < CAMERA_MOVES
     return stage.camera_move(most_targets) if moves_over_still else stage.cutout_scene(most_targets)
 
@@ -145,10 +147,11 @@ def make_photographed(rng: Generator, album: Album, frames: int, most_targets: i
 class _Stage:
     """Makes one scene."""
 
-    def __init__(self, rng: Generator, content: Content, frames: int) -> None:
+    def __init__(self, rng: Generator, content: Content, frames: int, closeness: float) -> None:
         self.rng, self.content, self.frames = rng, content, frames
         self.size_wh = SIZES[rng.integers(len(SIZES))]
-        self.base = math.exp(rng.uniform(math.log(0.035), math.log(0.1))) * math.sqrt(math.prod(self.size_wh))
+        share = closeness * math.exp(rng.uniform(math.log(0.035), math.log(0.1)))
+        self.base = share * math.sqrt(math.prod(self.size_wh))
 
     def cutout_scene(self, most_targets: int) -> Scene:
         """Return a scene of cut-outs that move over a photograph."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -85,14 +86,14 @@ class Scene:
     seed: int
 
 
-def make_scene(rng: Generator, surfaces: Surfaces, frames: int, most_targets: int = 2) -> Scene:
-    """Return a random scene."""
+def make_scene(rng: Generator, surfaces: Surfaces, frames: int, most_targets: int = 2, closeness: float = 1.0) -> Scene:
+    """Return a random scene; ``closeness`` is a factor on the size of target and neighbours."""
     size_wh = SIZES[rng.integers(len(SIZES))]
     colors = palette(rng)
     ground, camera = _ground(rng, surfaces, colors), free_camera(rng, frames, size_wh)
     same_look = rng.random() < 0.3  # the target has the background's colours
     maker = Maker(surfaces, rng, jitter(rng, colors, 25) if same_look else None)
-    base = math.exp(rng.uniform(math.log(0.033), math.log(0.11))) * math.sqrt(size_wh[0] * size_wh[1])
+    base = closeness * math.exp(rng.uniform(math.log(0.033), math.log(0.11))) * math.sqrt(size_wh[0] * size_wh[1])
     target = target_actor(rng, maker.figure(), frames, size_wh, base)
     actors = [target]
     targets = [0]
@@ -140,6 +141,37 @@ def film_scene(
         softness=float(rng.choice([0, rng.uniform(0.5, 1.5)], p=(0.7, 0.3))),
         quality=int(rng.integers(70, 95)),
         seed=int(rng.integers(2**31)),
+    )
+
+
+def slowed(scene: Scene, factor: int, frames: int) -> Scene:
+    """Return a scene in which everything takes ``factor`` times as long, of ``frames`` frames.
+
+    Training crops are frames some time apart, as in the sets of real videos; frames that a tracker follows come as
+    often as a camera's.
+    """
+    times = np.arange(frames) / factor
+    known = np.arange(scene.frames)
+
+    def stretched(values: Array) -> Array:
+        flat = values.reshape(len(values), -1)
+        columns = [np.interp(times, known, flat[:, column]) for column in range(flat.shape[1])]
+        return np.stack(columns, axis=1).reshape(frames, *values.shape[1:])
+
+    actors = []
+    for actor in scene.actors:
+        moved: dict[str, Any] = {
+            name: stretched(getattr(actor, name)) for name in ("x", "y", "scale", "angle", "tilt", "beat")
+        }
+        wave = actor.wave * np.array([1, 1, 1, 1, 1, 1 / factor])
+        actors.append(replace(actor, **moved, wave=wave))
+    return replace(
+        scene,
+        frames=frames,
+        camera=stretched(scene.camera),
+        actors=tuple(actors),
+        gains=stretched(scene.gains),
+        gamma=stretched(scene.gamma),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,25 @@ from pysot.datasets.curation.images import CROP_SIZE, binary, crop_zoom, encode_
 from pysot.datasets.curation.synthetic.figures import Points
 from pysot.datasets.curation.synthetic.photographed import Album, make_photographed
 from pysot.datasets.curation.synthetic.render import Shot, View, box_of, shoot
-from pysot.datasets.curation.synthetic.scenes import Scene, make_scene
+from pysot.datasets.curation.synthetic.scenes import Scene, make_scene, slowed
 from pysot.datasets.curation.synthetic.textures import Surfaces
 
 VERSION = 1
-"""Goes up with every change of what is drawn."""
+"""Goes up with every change of the crops that are drawn."""
+TEST_VERSION = 2
+"""Goes up with every change of the whole frames."""
 
 LEAST_VISIBLE = 0.35
 """A frame in which less of the target is seen is left out of the annotations."""
 LEAST_SIDE = 6.0
 """Width and height of a target that can be followed, frame pixels."""
+TEST_PACE, TEST_CLOSENESS = 4, 2.2
+"""So many times as slow and as large are targets in tests as in the scenes that training crops are taken from.
+
+Crops are frames some time apart and are enlarged; what a tracker follows should move and look as before a camera. In
+the median test sequence the target moves by 0.04 of its size per frame, in every tenth by 0.19 or more, and its side is
+0.18 of the frame's; in OTB-100, 0.05, 0.19 and at most 0.21.
+"""
 _LEAST_RESOLUTION = 128
 _DECIMALS = 2
 
@@ -44,12 +54,19 @@ class Film:
     number: int
     frames: int
 
-    def scene(self, photos: tuple[Path, ...], most_targets: int = 2, album: Album | None = None) -> Scene:
+    def scene(
+        self,
+        photos: tuple[Path, ...],
+        most_targets: int = 2,
+        album: Album | None = None,
+        closeness: float = 1.0,
+    ) -> Scene:
         """Return what happens: in a drawn scene, or, if there is an album, in one of its photographs."""
         rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence((self.seed, self.number))))
         if album is not None:
-            return make_photographed(rng, album, self.frames, most_targets)
-        return make_scene(rng, Surfaces(Backgrounds(photos).pick if photos else None), self.frames, most_targets)
+            return make_photographed(rng, album, self.frames, most_targets, closeness)
+        surfaces = Surfaces(Backgrounds(photos).pick if photos else None)
+        return make_scene(rng, surfaces, self.frames, most_targets, closeness)
 
 
 @dataclass(frozen=True)
@@ -169,8 +186,10 @@ class FrameWriter:
 
 def _watchable(film: Film, photos: tuple[Path, ...], album: Album | None) -> Scene:
     """Return the first scene of a film's that a tracker can start on and that shows its target nearly always."""
+    acts = math.ceil(film.frames / TEST_PACE) + 1
     for attempt in range(100):
-        scene = Film(film.name, film.seed, film.number + attempt * 1_000_000, film.frames).scene(photos, 1, album)
+        take = Film(film.name, film.seed, film.number + attempt * 1_000_000, acts)
+        scene = slowed(take.scene(photos, 1, album, TEST_CLOSENESS), TEST_PACE, film.frames)
         number = scene.targets[0]
         seen = []
         for frame in range(0, scene.frames, max(scene.frames // 12, 1)):
