@@ -45,7 +45,7 @@ from tqdm import tqdm
 
 import pysot
 from pysot.config import add_config_arguments
-from pysot.config.cli import split_overrides
+from pysot.config.cli import at_least_one, split_overrides
 from pysot.run_record import find_model
 from pysot.trackers import LongTermTracker, Prediction, TargetState, Tracker
 from pysot.utils import InputError
@@ -93,14 +93,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args.sequences, overrides = split_overrides(args.sequences)
     args.opts += overrides
     return args
-
-
-def at_least_one(text: str) -> int:
-    """Read a count."""
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, got {count}")
-    return count
 
 
 # Removing the target.

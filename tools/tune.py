@@ -26,7 +26,7 @@ if not __package__:  # run as a file: the packages lie beside tools/, installed 
 
 import pysot
 from pysot.config import add_config_arguments, load_cfg
-from pysot.config.cli import split_overrides
+from pysot.config.cli import at_least_one, split_overrides
 from pysot.config.tuning import changed_yaml, choose_ranges, value_at
 from pysot.run_record import choose_device, find_model, reseed, versions
 from pysot.utils import ConfigError, InputError, PysotError, commit_of
@@ -116,14 +116,6 @@ def parse_args(argv: Series[str] | None = None) -> argparse.Namespace:
     if args.workers > 1 and launch.world_size() > 1 and not launch.is_worker():
         parser.error("--workers starts processes, and so does torchrun: use one of them")
     return args
-
-
-def at_least_one(text: str) -> int:
-    """Read a count."""
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, got {count}")
-    return count
 
 
 def seed(text: str) -> int:

@@ -40,6 +40,17 @@ def cfg_from_args(args: argparse.Namespace, default: str | os.PathLike[str] | No
     return load_cfg(args.config if args.config is not None else default, args.opts)
 
 
+def at_least_one(text: str) -> int:
+    """Read a count from the command line, as the ``type`` of an option.
+
+    Raises:
+        argparse.ArgumentTypeError: It is no whole number from 1 up.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return int(text)
+
+
 def split_overrides(values: list[str]) -> tuple[list[str], list[str]]:
     """Divide the values of an option that takes several from the configuration keys behind them.
 
