@@ -15,6 +15,7 @@ from pysot.datasets.curation.images import binary
 from pysot.datasets.curation.synthetic.cutouts import Labelling, cut_out, in_painting, read_labellings
 from pysot.datasets.curation.synthetic.figures import REACH, SIDE
 from pysot.datasets.curation.synthetic.photographed import (
+    FILMED_WORLD,
     Album,
     Content,
     _Stage,
@@ -153,7 +154,7 @@ def test_boxes_and_masks_follow_a_camera_over_a_still(album, monkeypatch):
     checked = tilted = 0
     for seed in range(16):
         rng = np.random.default_rng(seed)
-        scene = _Stage(rng, open_album(album), 3, 1.0).camera_move(1)
+        scene = _Stage(rng, open_album(album), 3, FILMED_WORLD).camera_move(1)
         box = box_of(scene, 0, 0)
         if (box < 0).any() or (box[2:] > scene.size_wh).any() or scene.shadow is not None:
             continue
@@ -184,7 +185,7 @@ def test_a_camera_moves_over_a_large_still_as_it_is(tmp_path, monkeypatch):
         "_framed",
         lambda self, image, entry: framed.append((image.shape, entry.box_xyxy)) or FRAMED(self, image, entry),
     )
-    stage = _Stage(np.random.default_rng(0), Content((entry,), (entry,), (tmp_path / "a.png",), {"egg": (0,)}), 2, 1.0)
+    stage = _Stage(np.random.default_rng(0), Content((entry,), (entry,), (tmp_path / "a.png",), {"egg": (0,)}), 2, FILMED_WORLD)
     stage.camera_move(1)
     assert framed == [((120, 1700, 3), box)]
     assert stage._background().shape == (72, 1024, 3)

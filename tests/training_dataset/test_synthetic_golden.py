@@ -117,5 +117,5 @@ def test_a_slowed_scene_passes_through_the_same_places():
 
 
 def test_a_closer_scene_has_larger_targets():
-    near, far = (Film("test_000000", 2, 0, 1).scene((), closeness=closeness).actors for closeness in (2.0, 1.0))
-    assert near[0].scale[0] == pytest.approx(2 * far[0].scale[0])
+    near, far = (Film("test_000000", 2, 0, 1).scene((), test=test).actors[0] for test in (True, False))
+    assert near.scale[0] == pytest.approx(2.2 * far.scale[0])

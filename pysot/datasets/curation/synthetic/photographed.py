@@ -25,6 +25,7 @@ from pysot.datasets.curation.synthetic.scenes import (
     Actor,
     Array,
     Scene,
+    World,
     drift,
     film_scene,
     fold,
@@ -44,6 +45,8 @@ CAMERA_MOVES = 0.4
 """Share of the scenes that are a camera's way over a labelled still."""
 HELD_OUT = 0.05
 """Share of the images that are kept for validation."""
+FILMED_WORLD = World(twins=0.3, screened=0.4)
+"""That of training videos; what is cut out has its own colours."""
 _SHADED = 0.15  # how often further shadows lie on a photograph
 _LIT = 0.75  # how often a cut-out is as bright as the photograph that it is put on
 _SHOWN = 0.9, 1.7  # of a photograph's longer side on a painting, of which a frame shows a half
@@ -132,14 +135,14 @@ def open_album(album: Album) -> Content:
 
 
 def make_photographed(
-    rng: Generator, album: Album, frames: int, most_targets: int = 2, closeness: float = 1.0
+    rng: Generator, album: Album, frames: int, most_targets: int = 2, world: World = FILMED_WORLD
 ) -> Scene:
-    """Return a random scene of an album's photographs; ``closeness`` is a factor on the size of target and neighbours.
+    """Return a random scene of an album's photographs.
 
     Raises:
         InputError: An image or an annotation cannot be used; names the file.
     """
-    stage = _Stage(rng, open_album(album), frames, closeness)
+    stage = _Stage(rng, open_album(album), frames, world)
     moves_over_still = stage.content.stills and rng.random() < CAMERA_MOVES
     return stage.camera_move(most_targets) if moves_over_still else stage.cutout_scene(most_targets)
 
@@ -147,10 +150,10 @@ def make_photographed(
 class _Stage:
     """Makes one scene."""
 
-    def __init__(self, rng: Generator, content: Content, frames: int, closeness: float) -> None:
-        self.rng, self.content, self.frames = rng, content, frames
+    def __init__(self, rng: Generator, content: Content, frames: int, world: World) -> None:
+        self.rng, self.content, self.frames, self.world = rng, content, frames, world
         self.size_wh = SIZES[rng.integers(len(SIZES))]
-        share = closeness * math.exp(rng.uniform(math.log(0.035), math.log(0.1)))
+        share = world.closeness * math.exp(rng.uniform(math.log(0.035), math.log(0.1)))
         self.base = share * math.sqrt(math.prod(self.size_wh))
 
     def cutout_scene(self, most_targets: int) -> Scene:
@@ -160,7 +163,7 @@ class _Stage:
         camera = free_camera(rng, self.frames, self.size_wh)
         number = int(rng.integers(len(self.content.cutouts)))
         figure = self._lit(cut_out(self.content.cutouts[number]), painting)
-        target = target_actor(rng, figure, self.frames, self.size_wh, self.base)
+        target = target_actor(rng, figure, self.frames, self.size_wh, self.base, self.world.unrest)
         actors = [target, *self._neighbours(target, number, painting)]
         order = rng.permutation(len(actors)).tolist()
         targets = [order.index(chosen) for chosen in self._targets(actors, most_targets)]
@@ -212,7 +215,7 @@ class _Stage:
     def _filmed(self, figure: Figure) -> Actor:
         """Return a still's object as a moving camera shows it: turned, tilted and stretched a little."""
         rng, frames = self.rng, self.frames
-        actor = target_actor(rng, figure, frames, self.size_wh, self.base)
+        actor = target_actor(rng, figure, frames, self.size_wh, self.base, self.world.unrest)
         roll = fold(np.cumsum(drift(rng, frames, rng.choice([0, 0.004, 0.02]), 6)[:, 0]), -0.15, 0.15)
         lean = np.cumsum(drift(rng, frames, rng.choice([0, 0.01, 0.03]), 8, 2), axis=0)
         stretch = fold(lean, -0.12, 0.12)
@@ -225,7 +228,7 @@ class _Stage:
         actors = []
         for _ in range(rng.choice(5, p=(0.2, 0.3, 0.25, 0.15, 0.1))):
             kind = rng.random()
-            if number is not None and kind < 0.3:
+            if number is not None and kind < self.world.twins:
                 figure = target.figure
             elif kind < 0.85:
                 alike = content.alike.get(target.figure.kind, ()) if kind < 0.6 else ()
@@ -233,13 +236,13 @@ class _Stage:
                 figure = self._lit(cut_out(content.cutouts[chosen]), painting)
             else:
                 figure = Maker(self._surfaces(), rng).figure()
-            actors.append(follower(rng, figure, target, self.size_wh))
+            actors.append(follower(rng, figure, target, self.size_wh, self.world.unrest))
         return actors
 
     def _screens(self, target: Actor, camera: Array, painting: Uint8Image) -> list[Actor]:
         """Return things in the foreground that hide the target for a while."""
         rng, content = self.rng, self.content
-        if rng.random() > 0.4:
+        if rng.random() > self.world.screened:
             return []
         actors = []
         for _ in range(rng.integers(1, 3)):

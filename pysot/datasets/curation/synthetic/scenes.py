@@ -86,28 +86,53 @@ class Scene:
     seed: int
 
 
-def make_scene(rng: Generator, surfaces: Surfaces, frames: int, most_targets: int = 2, closeness: float = 1.0) -> Scene:
-    """Return a random scene; ``closeness`` is a factor on the size of target and neighbours."""
+@dataclass(frozen=True)
+class World:
+    """How hard scenes are to follow.
+
+    Attributes:
+        closeness: Factor on the size of target and neighbours.
+        unrest: Factor on how fast figures turn, in the picture and out of it, and on how far they bend.
+        twins: Share of the target's neighbours that look exactly like it.
+        camouflage: How often the target has the background's colours.
+        screened: How often something in the foreground hides the target for a while.
+    """
+
+    closeness: float = 1.0
+    unrest: float = 1.0
+    twins: float = 0.5
+    camouflage: float = 0.3
+    screened: float = 0.45
+
+
+DRAWN_WORLD = World()
+"""That of drawn training videos: full of what trackers confuse, for they learn most from that."""
+
+
+def make_scene(
+    rng: Generator, surfaces: Surfaces, frames: int, most_targets: int = 2, world: World = DRAWN_WORLD
+) -> Scene:
+    """Return a random scene."""
     size_wh = SIZES[rng.integers(len(SIZES))]
     colors = palette(rng)
     ground, camera = _ground(rng, surfaces, colors), free_camera(rng, frames, size_wh)
-    same_look = rng.random() < 0.3  # the target has the background's colours
+    same_look = rng.random() < world.camouflage  # the target has the background's colours
     maker = Maker(surfaces, rng, jitter(rng, colors, 25) if same_look else None)
-    base = closeness * math.exp(rng.uniform(math.log(0.033), math.log(0.11))) * math.sqrt(size_wh[0] * size_wh[1])
-    target = target_actor(rng, maker.figure(), frames, size_wh, base)
+    base = world.closeness * math.exp(rng.uniform(math.log(0.033), math.log(0.11))) * math.sqrt(size_wh[0] * size_wh[1])
+    target = target_actor(rng, maker.figure(), frames, size_wh, base, world.unrest)
     actors = [target]
     targets = [0]
     for _ in range(rng.choice(4, p=(0.4, 0.25, 0.2, 0.15))):
-        figure = target.figure if rng.random() < 0.5 else maker.figure()
-        actors.append(follower(rng, figure, target, size_wh))
+        figure = target.figure if rng.random() < world.twins else maker.figure()
+        actors.append(follower(rng, figure, target, size_wh, world.unrest))
     for _ in range(rng.choice(4, p=(0.35, 0.3, 0.2, 0.15))):
-        actors.append(follower(rng, Maker(surfaces, rng).figure(), target, size_wh))
+        actors.append(follower(rng, Maker(surfaces, rng).figure(), target, size_wh, world.unrest))
     if most_targets > 1 and len(actors) > 1:
         targets.append(1)
     order = rng.permutation(len(actors)).tolist()
     targets = [order.index(number) for number in targets]
     actors = [actors[number] for number in order]
-    if rng.random() < 0.45:
+    if rng.random() < world.screened:
         screens = Maker(surfaces, rng, colors if rng.random() < 0.5 else None)
         for _ in range(rng.integers(1, 4)):
             actors.append(screen(rng, screens.screen(), target, camera))
@@ -195,7 +220,9 @@ def fold(values: Array, low: float, high: float) -> Array:
     return folded
 
 
-def target_actor(rng: Generator, figure: Figure, frames: int, size_wh: tuple[int, int], base: float) -> Actor:
+def target_actor(
+    rng: Generator, figure: Figure, frames: int, size_wh: tuple[int, int], base: float, unrest: float = 1.0
+) -> Actor:
     """Return a target that stays mostly in the picture."""
     width, height = size_wh
     speed = base * rng.choice([0.03, 0.12, 0.3, 0.7], p=(0.2, 0.4, 0.27, 0.13))
@@ -206,22 +233,22 @@ def target_actor(rng: Generator, figure: Figure, frames: int, size_wh: tuple[int
     x, y = fold(path[:, 0], rim * width, (1 - rim) * width), fold(path[:, 1], rim * height, (1 - rim) * height)
     growth = np.cumsum(drift(rng, frames, rng.choice([0.004, 0.015, 0.04]), 8)[:, 0])
     scale = base * np.exp(fold(growth, -0.6, 0.6))
-    return _actor(rng, figure, x, y, scale)
+    return _actor(rng, figure, x, y, scale, unrest)
 
 
-def _actor(rng: Generator, figure: Figure, x: Array, y: Array, scale: Array) -> Actor:
+def _actor(rng: Generator, figure: Figure, x: Array, y: Array, scale: Array, unrest: float) -> Actor:
     frames = len(x)
     upright = figure.upright
-    turn = rng.choice([0.005, 0.02, 0.08] if upright else [0.01, 0.06, 0.2], p=(0.5, 0.35, 0.15))
+    turn = unrest * rng.choice([0.005, 0.02, 0.08] if upright else [0.01, 0.06, 0.2], p=(0.5, 0.35, 0.15))
     angle = np.cumsum(drift(rng, frames, turn, 6)[:, 0]) + (rng.normal(0, 0.15) if upright else rng.uniform(0, 6.28))
-    lean = rng.choice([0, 0.02, 0.06])
+    lean = unrest * rng.choice([0, 0.02, 0.06])
     tilt = fold(np.cumsum(drift(rng, frames, lean, 8, 2), axis=0) + rng.normal(0, 0.25, (1, 2)), -0.95, 0.95)
     beat = np.arange(frames, dtype=np.float64) * rng.uniform(0.05, 0.7) + rng.uniform(0, 6.28)
     count = int(rng.choice([0, 1, 3], p=(0.45, 0.25, 0.3)))
     waves = np.column_stack(
         [
             rng.normal(0, 1.6, (count, 2)),
-            rng.normal(0, 0.07 * (rng.random() + 0.3), (count, 2)),
+            unrest * rng.normal(0, 0.07 * (rng.random() + 0.3), (count, 2)),
             rng.uniform(0, 6.28, count),
             rng.normal(0, 0.3, count),
         ]
@@ -229,7 +256,7 @@ def _actor(rng: Generator, figure: Figure, x: Array, y: Array, scale: Array) -> 
     return Actor(figure, x, y, scale, angle, tilt, beat, waves, bool(rng.random() < 0.5))
 
 
-def follower(rng: Generator, figure: Figure, target: Actor, size_wh: tuple[int, int]) -> Actor:
+def follower(rng: Generator, figure: Figure, target: Actor, size_wh: tuple[int, int], unrest: float = 1.0) -> Actor:
     """Return an actor that is near the target at some time."""
     frames = len(target.x)
     meet = int(rng.integers(frames))
@@ -239,7 +266,7 @@ def follower(rng: Generator, figure: Figure, target: Actor, size_wh: tuple[int, 
     way = rng.uniform(0, 2 * math.pi)
     path += (target.x[meet], target.y[meet]) - path[meet] + distance * np.array([math.cos(way), math.sin(way)])
     scale = target.scale * math.exp(rng.normal(0, 0.2))
-    return _actor(rng, figure, fold(path[:, 0], 0, size_wh[0]), fold(path[:, 1], 0, size_wh[1]), scale)
+    return _actor(rng, figure, fold(path[:, 0], 0, size_wh[0]), fold(path[:, 1], 0, size_wh[1]), scale, unrest)
 
 
 def screen(rng: Generator, figure: Figure, target: Actor, camera: Array) -> Actor:
