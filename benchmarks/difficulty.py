@@ -4,11 +4,10 @@
     python benchmarks/difficulty.py --dataset Synthetic --dataset-root training_dataset/synthetic
     python benchmarks/difficulty.py --dataset OTB100 --dataset-root ../shared/data/otb  # annotations are enough
 
-    still      the first box, in every frame
-    centre     the true centre, the first width and height
-    area       the true centre and area, the first ratio of width to height
-    pace       how far the centre moves from frame to frame, in sides of the target (the root of its area):
-               of the median sequence its median, of every tenth at least
+Boxes that never move ("still") have the first place and size; "centre" is the true centre with the first size, "area"
+the true centre and area with the first ratio of width to height. The pace is how far the centre moves from frame to
+frame, in sides of the target (the root of its area): of each sequence the median, of those the median and the 90 %
+quantile.
 """
 
 from __future__ import annotations

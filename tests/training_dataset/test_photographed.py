@@ -185,7 +185,8 @@ def test_a_camera_moves_over_a_large_still_as_it_is(tmp_path, monkeypatch):
         "_framed",
         lambda self, image, entry: framed.append((image.shape, entry.box_xyxy)) or FRAMED(self, image, entry),
     )
-    stage = _Stage(np.random.default_rng(0), Content((entry,), (entry,), (tmp_path / "a.png",), {"egg": (0,)}), 2, FILMED_WORLD)
+    content = Content((entry,), (entry,), (tmp_path / "a.png",), {"egg": (0,)})
+    stage = _Stage(np.random.default_rng(0), content, 2, FILMED_WORLD)
     stage.camera_move(1)
     assert framed == [((120, 1700, 3), box)]
     assert stage._background().shape == (72, 1024, 3)
