@@ -87,7 +87,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--picture", type=Path, metavar="PNG", help="draw the scores and the curve")
     parser.add_argument("--show", type=Path, metavar="DIR", help="write the first frame of each case as it was removed")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
-    parser.add_argument("--runtime", choices=("eager", "fused"), default="eager")
+    parser.add_argument("--runtime", choices=("eager", "fused"), help="default: TRACK.RUNTIME of the configuration")
     add_config_arguments(parser)
     args = parser.parse_args(argv)
     args.sequences, overrides = split_overrides(args.sequences)
@@ -539,8 +539,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure; return 0, or 2 after a mistake in what was given."""
     args = parse_args(argv)
     try:
-        model = find_model(args.config, args.snapshot, args.opts)
-        tracker = pysot.load_tracker(cfg=model.cfg, snapshot=model.snapshot, device=args.device, runtime=args.runtime)
+        model = find_model(args.config, args.snapshot, args.opts, args.runtime)
+        tracker = pysot.load_tracker(cfg=model.cfg, snapshot=model.snapshot, device=args.device)
         report(tracker, model.name, model.cfg.TRACK.LOST_SCORE, args)
     except (pysot.PysotError, ToolkitError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

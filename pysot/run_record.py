@@ -43,22 +43,24 @@ class Model:
     config: str
     snapshot: Path
 
-    def settings(self, runtime: str) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """Return what results depend on, as JSON takes it."""
         return {
             "configuration": tracking_keys(self.cfg),
             "checkpoint_sha256": sha256(self.snapshot),
-            "runtime": runtime,
         }
 
 
-def find_model(config: str | None, snapshot: str | None, overrides: Sequence[Any] = ()) -> Model:
+def find_model(
+    config: str | None, snapshot: str | None, overrides: Sequence[Any] = (), runtime: str | None = None
+) -> Model:
     """Return the model that ``--cfg``, ``--snapshot`` and KEY VALUE name; public weights are fetched on first use.
 
     Args:
         config: An experiment or a YAML file; None for the default model's.
         snapshot: A checkpoint; None for the public one of that name.
         overrides: KEY, VALUE, ...
+        runtime: What ``--runtime`` says, the same as the key TRACK.RUNTIME; None leaves the configuration's.
 
     Raises:
         InputError: No checkpoint was given and there is no public one.
@@ -71,7 +73,7 @@ def find_model(config: str | None, snapshot: str | None, overrides: Sequence[Any
     if snapshot is None and label not in public:
         raise InputError(f"--cfg {config} needs --snapshot FILE: there are public weights for {', '.join(public)}")
     chosen = config or str(public[DEFAULT_MODEL].config)
-    cfg = load_cfg(chosen, overrides)
+    cfg = load_cfg(chosen, [*overrides, *(["TRACK.RUNTIME", runtime] if runtime else [])])
     file = Path(snapshot) if snapshot else zoo.fetch(public[label])
     if snapshot and file.stem != "model":
         label += f"_{file.stem}"

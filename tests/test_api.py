@@ -154,3 +154,15 @@ def test_siamfc_is_a_backbone_and_nothing_else(tmp_path):
     torch.save(model.state_dict(), tmp_path / "siamfc.pth")
     result = follow(pysot.load_tracker(cfg="siamfc_alex", snapshot=tmp_path / "siamfc.pth", device="cpu"))
     assert np.isfinite(result.bbox).all()
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, "fused"), ("eager", "eager")])
+def test_the_configuration_says_how_it_is_run_unless_the_call_does(config, weights, monkeypatch, given, used):
+    asked = []
+    executor = pysot.trackers.build.Executor
+    monkeypatch.setattr(
+        pysot.trackers.build, "Executor", lambda *arguments: asked.append(arguments[-1]) or executor(*arguments)
+    )
+    overrides = ["TRACK.RUNTIME", "fused"]
+    pysot.load_tracker(cfg=config, snapshot=weights, overrides=overrides, device="cpu", runtime=given)
+    assert asked == [used]

@@ -92,7 +92,9 @@ def parse_args(argv: Series[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--vis", action="store_true", help="also write a video per sequence")
     parser.add_argument("--workers", type=at_least_one, default=1, metavar="N", help="processes (default: 1)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: auto)")
-    parser.add_argument("--runtime", default="eager", choices=["eager", "fused"], help="eager is exact, fused faster")
+    parser.add_argument(
+        "--runtime", choices=["eager", "fused"], help="eager is exact, fused faster (default: TRACK.RUNTIME)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers, for each sequence (default: 0)")
     add_config_arguments(parser)
     args = parser.parse_args(argv)
@@ -187,11 +189,11 @@ def choose_tracker(args: argparse.Namespace) -> Choice:
     """Return the tracker that the arguments describe: a model, or the user's own."""
     if args.tracker:
         return own_tracker(args.tracker)
-    model = find_model(args.config, args.snapshot, args.opts)
+    model = find_model(args.config, args.snapshot, args.opts, args.runtime)
     name = "cpu" if args.device == "auto" and not model.cfg.CUDA else args.device
     device, about = choose_device(name, launch.local_rank())
-    make = partial(pysot.load_tracker, cfg=model.cfg, snapshot=model.snapshot, device=device, runtime=args.runtime)
-    return Choice(model.name, model.settings(args.runtime), {"checkpoint": model.snapshot.name} | about, make)
+    make = partial(pysot.load_tracker, cfg=model.cfg, snapshot=model.snapshot, device=device)
+    return Choice(model.name, model.settings(), {"checkpoint": model.snapshot.name} | about, make)
 
 
 def own_tracker(name: str) -> Choice:

@@ -105,7 +105,9 @@ def parse_args(argv: Series[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--snapshot", metavar="FILE", help="checkpoint (default: the public one of the configuration)")
     parser.add_argument("--workers", type=at_least_one, default=1, metavar="N", help="processes (default: 1)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: auto)")
-    parser.add_argument("--runtime", default="eager", choices=["eager", "fused"], help="eager is exact, fused faster")
+    parser.add_argument(
+        "--runtime", choices=["eager", "fused"], help="eager is exact, fused faster (default: TRACK.RUNTIME)"
+    )
     parser.add_argument("--seed", type=seed, default=0, help="of the search and of each sequence (default: 0)")
     add_config_arguments(parser)
     args = parser.parse_args(argv)
@@ -189,7 +191,7 @@ class Job:
         self.dataset = load_dataset(args.dataset, args.dataset_root or default_root())
         self.metric = find_metric(self.dataset.benchmark, args.metric)
         self.split = choose_split(args.split, self.dataset.sequences, args.split_seed)
-        self.model = find_model(args.config, args.snapshot, args.opts)
+        self.model = find_model(args.config, args.snapshot, args.opts, args.runtime)
         self.ranges = choose_ranges(self.model.config, args.opts, args.range, args.fix)
         name = "cpu" if args.device == "auto" and not self.model.cfg.CUDA else args.device
         self.device, self.device_note = choose_device(name, launch.local_rank())
@@ -235,7 +237,7 @@ class Job:
 
     def tracker(self, values: Mapping[str, int | float]) -> Tracker:
         """Return the tracker with these settings; the network is read once, and copied."""
-        return pysot.build_tracker(self._cfg(values), self._network, self.device, self.args.runtime)
+        return pysot.build_tracker(self._cfg(values), self._network, self.device)
 
     def score_found(self) -> None:
         """Run the best setting and the configuration's own on all sequences; other processes share the work."""
@@ -305,7 +307,7 @@ class Job:
             "metric": self.metric,
             "ranges": {key: list(found) for key, found in self.ranges.items()},
             "seed": self.args.seed,
-            **self.model.settings(self.args.runtime),
+            **self.model.settings(),
         }
 
     def _best(self) -> dict[str, int | float]:
@@ -324,7 +326,7 @@ class Job:
     def _task(self, name: str, values: Mapping[str, int | float]) -> Task:
         benchmark = self.dataset.benchmark
         used = [*self.split.tuning, *self.split.testing]
-        settings = replace(self.model, cfg=self._cfg(values)).settings(self.args.runtime) | {"seed": self.args.seed}
+        settings = replace(self.model, cfg=self._cfg(values)).settings() | {"seed": self.args.seed}
         about = {"dataset": benchmark.name, "tracker": name, "versions": versions(), "commit": commit_of(ROOT)}
         results = self.folder / "results" / benchmark.name / name
         folder = RunFolder(results, settings, about | {"checkpoint": self.model.snapshot.name} | self.device_note)
@@ -379,7 +381,6 @@ class Job:
         words += ["--dataset-root", str(self.args.dataset_root)] if self.args.dataset_root else []
         words += ["--cfg", str(self.folder / "best.yaml"), "--snapshot", str(self.model.snapshot)]
         words += ["--tracker-name", f"{self.model.name}_tuned"]
-        words += ["--runtime", self.args.runtime] if self.args.runtime != "eager" else []
         words += ["--seed", str(self.args.seed)] if self.args.seed else []
         return f"python tools/test.py {shlex.join(words)}"
 

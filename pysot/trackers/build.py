@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def build_tracker(
-    cfg: CfgNode, model: SiameseNet, device: str | torch.device = "auto", runtime: Runtime = "eager"
+    cfg: CfgNode, model: SiameseNet, device: str | torch.device = "auto", runtime: Runtime | None = None
 ) -> Tracker[Any]:
     """Return the tracker a configuration describes.
 
@@ -31,7 +31,8 @@ def build_tracker(
         cfg: From `pysot.load_cfg`.
         model: The network; the tracker works on a copy of it in evaluation mode.
         device: ``auto`` (CUDA where there is one and the key CUDA is not off), ``cpu``, ``cuda`` or ``cuda:N``.
-        runtime: ``eager`` (layer by layer, as the published trackers) or ``fused`` (faster, equal to rounding).
+        runtime: ``eager`` (layer by layer, as the published trackers) or ``fused`` (faster, equal to rounding); by
+            default the key TRACK.RUNTIME.
 
     Raises:
         ConfigError: An unknown tracker, or one that does not fit the network.
@@ -40,7 +41,7 @@ def build_tracker(
     kind = TRACKERS[cfg.TRACK.TYPE]
     if device == "auto" and not cfg.CUDA:
         device = "cpu"
-    executor = Executor(model, choose_device(device), cfg.INPUT.COLOR, runtime)
+    executor = Executor(model, choose_device(device), cfg.INPUT.COLOR, runtime or cfg.TRACK.RUNTIME)
     base = next((base for base in kind.__mro__ if base in _ARGUMENTS), None)
     if base is None:
         known = [each.__name__ for each in _ARGUMENTS]
