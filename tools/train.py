@@ -32,7 +32,7 @@ from pysot.datasets import PairDataset, PairKey
 from pysot.datasets.build import build_device_augment, build_pair_loader, labelled_anchors
 from pysot.datasets.contact_sheet import contact_sheet
 from pysot.datasets.loading import PairLoader
-from pysot.engine.build import build_network, build_trainer, estimate_phases
+from pysot.engine.build import build_network, build_trainer, estimate_phases, refuse_missing_files
 from pysot.engine.distributed import Group, join_group
 from pysot.engine.optim import describe_learning_rates
 from pysot.engine.pictures import AnswerPictures
@@ -94,6 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def train(cfg: Any, args: argparse.Namespace, given: Sequence[str], group: Group) -> int:
     """Train as the configuration says."""
     say = print if group.is_main else lambda *text: None
+    refuse_missing_files(cfg)
     network, loaded = build_network(cfg, group)
     snapshots = Snapshots(Path(cfg.TRAIN.SNAPSHOT_DIR), cfg.TRAIN.KEEP_EVERY)
     trainer = build_trainer(cfg, network, group, snapshots=snapshots)

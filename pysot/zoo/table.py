@@ -11,6 +11,9 @@ from pysot.utils import Registry
 DEFAULT_MODEL = "siammask_r50_l3"
 """The entry that the tools take unless told otherwise."""
 
+DEFAULT = "default"
+"""Another name of that entry."""
+
 
 @dataclass(frozen=True)
 class WheelMember:
@@ -223,7 +226,7 @@ def entries() -> tuple[ZooEntry, ...]:
 
 
 def get_entry(name: str) -> ZooEntry:
-    """Return what is known about the checkpoint ``name``.
+    """Return what is known about the checkpoint ``name``; ``default`` is the tools' own choice, `DEFAULT_MODEL`.
 
     Raises:
         ConfigError: there is no such checkpoint; the message names the nearest one.
@@ -232,4 +235,4 @@ def get_entry(name: str) -> ZooEntry:
         >>> get_entry("siammask_r50_l3").size_bytes
         86125076
     """
-    return ENTRIES[name]
+    return ENTRIES[DEFAULT_MODEL if name == DEFAULT else name]

@@ -287,6 +287,20 @@ def test_what_cannot_be_validated_on_is_said_before_the_training(data, tmp_path,
     assert not (tmp_path / "snapshot").exists()
 
 
+def test_everything_that_is_missing_is_named_at_once(data, tmp_path, capsys):
+    absent = tmp_path / "absent"
+    changes = ["BACKBONE.PRETRAINED", absent / "backbone.pth", "TRAIN.PRETRAINED", data / "train.json"]
+    changes += ["DATASET.VID.ROOT", absent, "DATASET.OTHER", {"ROOT": str(data), "ANNO": f"{absent}.json"}]
+    assert train.main(words(data, tmp_path, *changes, "TRAIN.VALIDATE_NAMES", ["OTHER"])) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: 3 of the things that ")
+    named = [f"BACKBONE.PRETRAINED {absent}/backbone.pth (", f"; DATASET.VID {absent}; DATASET.OTHER {absent}.json. "]
+    assert all(
+        part in err for part in [*named, "docs/training.md", "training_dataset/README.md", "benchmarks/recipe.py"]
+    )
+    assert err.count("\n") == 1
+
+
 # What is said and written
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pysot.utils import ConfigError
-from pysot.zoo import DriveFolder, LocalFile, WheelMember, ZooEntry, entries, get_entry
+from pysot.zoo import DEFAULT_MODEL, DriveFolder, LocalFile, WheelMember, ZooEntry, entries, get_entry
 
 
 def test_unknown_name_suggests_the_nearest():
@@ -101,3 +101,7 @@ def test_the_page_in_docs_lists_exactly_the_table(repo_root: Path):
         assert origin == ", ".join(kinds[type(source)] for source in entry.sources)
         assert hash_known == ("yes" if entry.sha256 else "no")
         assert entry.licence.startswith(licence)
+
+
+def test_default_is_another_name_of_the_tools_own_choice():
+    assert get_entry("default") is get_entry(DEFAULT_MODEL)
