@@ -87,7 +87,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--picture", type=Path, metavar="PNG", help="draw the scores and the curve")
     parser.add_argument("--show", type=Path, metavar="DIR", help="write the first frame of each case as it was removed")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
-    parser.add_argument("--runtime", choices=("eager", "fused"), help="default: TRACK.RUNTIME of the configuration")
+    parser.add_argument(
+        "--runtime", choices=("eager", "fused", "bf16"), help="default: TRACK.RUNTIME of the configuration"
+    )
     add_config_arguments(parser)
     args = parser.parse_args(argv)
     args.sequences, overrides = split_overrides(args.sequences)

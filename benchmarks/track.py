@@ -48,7 +48,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", nargs="+", help="experiments to measure (default: all that differ in speed)")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY VALUE", help="configuration keys to change")
-    parser.add_argument("--runtime", nargs="+", choices=("eager", "fused"), default=["eager", "fused"])
+    parser.add_argument("--runtime", nargs="+", choices=("eager", "fused", "bf16"), default=["eager", "fused"])
     parser.add_argument("--targets", nargs="+", type=int, default=[1], help="targets per frame, one batch")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")

@@ -38,7 +38,7 @@ def load_tracker(
         snapshot: A checkpoint file; by default the zoo entry's.
         overrides: KEY, VALUE, ... on top of a configuration given by name or file.
         device: ``auto`` (CUDA where there is one), ``cpu``, ``cuda`` or ``cuda:N``.
-        runtime: ``eager`` or ``fused``, by default the configuration's; see `pysot.build_tracker`.
+        runtime: ``eager``, ``fused`` or ``bf16``, by default the configuration's; see `pysot.build_tracker`.
 
     Raises:
         ConfigError: Neither a name nor both cfg and snapshot, an unknown name, or a faulty configuration.

@@ -93,7 +93,7 @@ def parse_args(argv: Series[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--workers", type=at_least_one, default=1, metavar="N", help="processes (default: 1)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: auto)")
     parser.add_argument(
-        "--runtime", choices=["eager", "fused"], help="eager is exact, fused faster (default: TRACK.RUNTIME)"
+        "--runtime", choices=["eager", "fused", "bf16"], help="exact, faster, or fastest (default: TRACK.RUNTIME)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers, for each sequence (default: 0)")
     add_config_arguments(parser)

@@ -52,7 +52,7 @@ USER_ERRORS = (ToolkitError, PysotError, OSError)
 EXAMPLES = """
 examples:
   python tools/tune.py --dataset OTB100 --trials 200 --workers 4
-      the default model, four processes; results in tuning/OTB100_siammask_r50_l3/
+      the default model, four processes; results in tuning/OTB100_siamrpn_nano/
   python tools/tune.py --dataset VOT2018 --cfg siamrpn_r50 --snapshot snapshot/best.pth
       a checkpoint of yours, for EAO
   python tools/tune.py --dataset LaSOT --study postgresql+psycopg://tuner@db.lab/studies
@@ -106,7 +106,7 @@ def parse_args(argv: Series[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--workers", type=at_least_one, default=1, metavar="N", help="processes (default: 1)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: auto)")
     parser.add_argument(
-        "--runtime", choices=["eager", "fused"], help="eager is exact, fused faster (default: TRACK.RUNTIME)"
+        "--runtime", choices=["eager", "fused", "bf16"], help="exact, faster, or fastest (default: TRACK.RUNTIME)"
     )
     parser.add_argument("--seed", type=seed, default=0, help="of the search and of each sequence (default: 0)")
     add_config_arguments(parser)

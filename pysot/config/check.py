@@ -80,7 +80,7 @@ RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         "TRAIN.FROZEN",
     ),
     ("pysot or dasiamrpn", lambda value: value in ("pysot", "dasiamrpn"), "TRACK.CONVENTION"),
-    ("eager or fused", lambda value: value in ("eager", "fused"), "TRACK.RUNTIME"),
+    ("eager, fused or bf16", lambda value: value in ("eager", "fused", "bf16"), "TRACK.RUNTIME"),
     (
         "a list of positive numbers",
         lambda value: len(value) > 0 and all(item > 0 for item in value),

@@ -221,7 +221,7 @@ KEYS: tuple[Key, ...] = (
     Key("TRACK.MASK_OUTPUT_SIZE", 127, "px", "SiamMaskTracker: side of the mask: 127 refined, 63 not"),
     Key("TRACK.CONVENTION", "pysot", "", "anchor grid and crop rounding of pysot or dasiamrpn weights", OURS),
     Key("TRACK.LOST_SCORE", 0.5, "score", "a prediction below this is marked lost", OURS),
-    Key("TRACK.RUNTIME", "eager", "", "eager runs layer by layer, fused folds them: faster, equal to rounding", OURS),
+    Key("TRACK.RUNTIME", "eager", "", "eager, fused (faster, equal to rounding) or bf16 (fastest, coarser)", OURS),
     Key(
         "TRACK.ADAPTIVE.ENABLED",
         False,

@@ -31,8 +31,8 @@ def build_tracker(
         cfg: From `pysot.load_cfg`.
         model: The network; the tracker works on a copy of it in evaluation mode.
         device: ``auto`` (CUDA where there is one and the key CUDA is not off), ``cpu``, ``cuda`` or ``cuda:N``.
-        runtime: ``eager`` (layer by layer, as the published trackers) or ``fused`` (faster, equal to rounding); by
-            default the key TRACK.RUNTIME.
+        runtime: ``eager`` (layer by layer, as the published trackers), ``fused`` (faster, equal to rounding) or
+            ``bf16`` (faster still, coarser); by default the key TRACK.RUNTIME.
 
     Raises:
         ConfigError: An unknown tracker, or one that does not fit the network.

@@ -33,7 +33,7 @@ FAULTS = [
     ),
     ("INPUT.COLOR rgb", ["INPUT.COLOR: expected BGR or RGB, got rgb"]),
     ("TRACK.CONVENTION foolwood", ["TRACK.CONVENTION: expected pysot or dasiamrpn, got foolwood"]),
-    ("TRACK.RUNTIME onnx", ["TRACK.RUNTIME: expected eager or fused, got onnx"]),
+    ("TRACK.RUNTIME onnx", ["TRACK.RUNTIME: expected eager, fused or bf16, got onnx"]),
     ("ANCHOR.SCALES [-8]", ["ANCHOR.SCALES: expected a list of positive numbers, got [-8]"]),
     (
         "ANCHOR.RATIOS []",

@@ -104,6 +104,29 @@ def test_an_executor_serves_several_trackers(network, crop):
     assert torch.equal(executor.search(first, [search]).cls, before)
 
 
+@pytest.mark.parametrize(
+    "experiment", ["siamfc_synthetic", "siamrpn_mobilev2_synthetic", "siammask_synthetic", "dasiamrpn_distractor"]
+)
+def test_bfloat16_rounds_and_gives_float32(experiment):
+    torch.manual_seed(1)
+    network = pysot.build_model(pysot.load_cfg(experiment)).eval()
+    rng = np.random.default_rng(1)
+    template, search = (rng.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (127, 191))
+    answers = {}
+    for runtime in ("fused", "bf16"):
+        executor = Executor(network, torch.device("cpu"), runtime=runtime)
+        encoded = executor.encode_template([template])
+        output = executor.search(encoded._replace(features=()), [search])
+        answers[runtime] = [*encoded.features, output.cls, *output.features, *output.quality]
+        if output.loc is not None:
+            answers[runtime].append(output.loc)
+        if executor.network.mask_size is not None:
+            answers[runtime].append(executor.masks_at(output, torch.tensor([[0, 5, 6]])))
+    for coarse, exact in zip(answers["bf16"], answers["fused"], strict=True):
+        assert coarse.dtype == torch.float32
+        assert 0 < float((coarse - exact).abs().max()) < 0.1 * float(exact.abs().max())
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("runtime", ["eager", "fused"])
 @pytest.mark.parametrize("color", ["BGR", "RGB"])
@@ -120,5 +143,5 @@ def test_cuda_answers_as_the_cpu(network, crop, runtime, color):
 
 
 def test_unknown_runtime(network):
-    with pytest.raises(InputError, match=r"unknown runtime 'fast': expected one of \['eager', 'fused'\]"):
+    with pytest.raises(InputError, match=r"unknown runtime 'fast': expected one of \['eager', 'fused', 'bf16'\]"):
         Executor(network, torch.device("cpu"), runtime="fast")
