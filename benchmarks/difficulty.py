@@ -48,26 +48,33 @@ def knowing(truth_xywh: Boxes) -> dict[str, Boxes]:
 
 
 def pace(truth_xywh: Boxes) -> float:
-    """Return the median step of the centre, in sides of the target."""
+    """Return the median step of the centre, in sides of the target; frames that are NaN have none."""
     steps = np.diff(truth_xywh[:, :2] + truth_xywh[:, 2:] / 2, axis=0)
-    return float(np.median(np.linalg.norm(steps, axis=1) / np.sqrt(truth_xywh[1:, 2:].prod(axis=1))))
+    return float(np.nanmedian(np.linalg.norm(steps, axis=1) / np.sqrt(truth_xywh[1:, 2:].prod(axis=1))))
 
 
 def measure(name: str, root: Path) -> tuple[dict[str, float], tuple[float, float]]:
     """Return the success AUC of each kind of boxes on a benchmark, and its pace."""
-    truths = []
-    for sequence in load_dataset(name, root).sequences:
-        truth = sequence.ground_truth.enclosing_xywh()
-        truth = truth[np.isfinite(truth).all(axis=1) & (truth[:, 2:] > 0).all(axis=1)]
+    dataset = load_dataset(name, root)
+    if dataset.shortfall:
+        print(f"note: {dataset.shortfall}", file=sys.stderr)
+    truths, paces = [], []
+    for sequence in dataset.sequences:
+        whole = sequence.ground_truth.enclosing_xywh()
+        whole[(whole[:, 2:] <= 0).any(axis=1)] = np.nan
+        truth = whole[np.isfinite(whole).all(axis=1)]
         if len(truth) > 1:
             truths.append(truth)
+            paces.append(pace(whole))
+    if not truths:
+        raise ToolkitError(f"{name}: of no sequence it is known where the target is after its first frame")
     lengths = np.array([len(truth) for truth in truths])
     kinds = [knowing(truth) for truth in truths]
     scores = {}
     for kind in ("still", "centre", "area"):
         found = one_pass_scores(np.concatenate(truths), np.concatenate([boxes[kind] for boxes in kinds]), lengths)
         scores[kind] = float(found.success.mean())
-    median, tenth = np.quantile([pace(truth) for truth in truths], (0.5, 0.9))
+    median, tenth = np.nanquantile(paces, (0.5, 0.9))
     return scores, (float(median), float(tenth))
 
 

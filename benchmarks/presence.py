@@ -93,7 +93,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add_config_arguments(parser)
     args = parser.parse_args(argv)
     args.sequences, overrides = split_overrides(args.sequences)
-    args.opts += overrides
+    args.opts += [*overrides, *(["TRACK.RUNTIME", args.runtime] if args.runtime else [])]
     return args
 
 
@@ -541,7 +541,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure; return 0, or 2 after a mistake in what was given."""
     args = parse_args(argv)
     try:
-        model = find_model(args.config, args.snapshot, args.opts, args.runtime)
+        model = find_model(args.config, args.snapshot, args.opts)
         tracker = pysot.load_tracker(cfg=model.cfg, snapshot=model.snapshot, device=args.device)
         report(tracker, model.name, model.cfg.TRACK.LOST_SCORE, args)
     except (pysot.PysotError, ToolkitError, OSError) as error:

@@ -2,9 +2,9 @@
 
     import pysot
 
-    tracker = pysot.load_tracker("siammask_r50_l3")
+    tracker = pysot.load_tracker("default")
     tracker.init(frame, (x, y, w, h))
-    result = tracker.track(next_frame)  # .bbox .score .polygon .mask .lost
+    result = tracker.track(next_frame)  # .bbox .score .lost; SiamMask: .mask .polygon
 
 The names below are imported when they are first used, so that ``import pysot`` costs nothing.
 """

@@ -33,7 +33,8 @@ def load_tracker(
     """Return a tracker with trained weights, ready for ``init`` and ``track``.
 
     Args:
-        name: A tracker of the zoo (``python tools/zoo.py list``); its weights are fetched on first use and cached.
+        name: A tracker of the zoo (``python tools/zoo.py list``): ``default`` lies in the package, the weights of
+            others are fetched on first use and cached.
         cfg: A configuration, a YAML file or the name of an experiment; by default the zoo entry's.
         snapshot: A checkpoint file; by default the zoo entry's.
         overrides: KEY, VALUE, ... on top of a configuration given by name or file.

@@ -51,29 +51,27 @@ class Model:
         }
 
 
-def find_model(
-    config: str | None, snapshot: str | None, overrides: Sequence[Any] = (), runtime: str | None = None
-) -> Model:
+def find_model(config: str | None, snapshot: str | None, overrides: Sequence[Any] = ()) -> Model:
     """Return the model that ``--cfg``, ``--snapshot`` and KEY VALUE name; public weights are fetched on first use.
 
     Args:
-        config: An experiment or a YAML file; None for the default model's.
+        config: An experiment or a YAML file; None or ``default`` for the default model's.
         snapshot: A checkpoint; None for the public one of that name.
         overrides: KEY, VALUE, ...
-        runtime: What ``--runtime`` says, the same as the key TRACK.RUNTIME; None leaves the configuration's.
 
     Raises:
         InputError: No checkpoint was given and there is no public one.
         ConfigError: A faulty configuration.
         DownloadError: The weights could not be fetched.
     """
+    config = None if config == zoo.DEFAULT else config
     given = Path(config or DEFAULT_MODEL).resolve()
     label = given.parent.name if given.stem == "config" else given.stem
     public = {entry.name: entry for entry in zoo.entries() if entry.kind == "tracker"}
     if snapshot is None and label not in public:
         raise InputError(f"--cfg {config} needs --snapshot FILE: there are public weights for {', '.join(public)}")
     chosen = config or str(public[DEFAULT_MODEL].config)
-    cfg = load_cfg(chosen, [*overrides, *(["TRACK.RUNTIME", runtime] if runtime else [])])
+    cfg = load_cfg(chosen, overrides)
     file = Path(snapshot) if snapshot else zoo.fetch(public[label])
     if snapshot and file.stem != "model":
         label += f"_{file.stem}"

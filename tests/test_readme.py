@@ -40,7 +40,7 @@ def test_the_python_runs(readme, repo_root, monkeypatch):
     names: dict[str, object] = {}
     for block in blocks(readme, "python"):
         exec(block, names)  # noqa: S102  # the text is this repository's own
-    assert asked == ["siammask_r50_l3"]
+    assert asked == ["default"]
     assert isinstance(names["result"], pysot.Prediction)
     assert list(names["targets"]) == [names["yellow"]]
 

@@ -102,6 +102,7 @@ def parse_args(argv: Series[str] | None = None) -> argparse.Namespace:
         values, overrides = split_overrides(getattr(args, name) or [])
         setattr(args, name, values)
         args.opts += overrides
+    args.opts += ["TRACK.RUNTIME", args.runtime] if args.runtime else []
     args.dataset = args.dataset or [DEFAULT_DATASET]
     if args.tracker and (args.config or args.snapshot or args.opts):
         parser.error("--tracker is a tracker of your own: --cfg, --snapshot and KEY VALUE say nothing to it")
@@ -189,7 +190,7 @@ def choose_tracker(args: argparse.Namespace) -> Choice:
     """Return the tracker that the arguments describe: a model, or the user's own."""
     if args.tracker:
         return own_tracker(args.tracker)
-    model = find_model(args.config, args.snapshot, args.opts, args.runtime)
+    model = find_model(args.config, args.snapshot, args.opts)
     name = "cpu" if args.device == "auto" and not model.cfg.CUDA else args.device
     device, about = choose_device(name, launch.local_rank())
     make = partial(pysot.load_tracker, cfg=model.cfg, snapshot=model.snapshot, device=device)

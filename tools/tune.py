@@ -115,6 +115,7 @@ def parse_args(argv: Series[str] | None = None) -> argparse.Namespace:
         values, overrides = split_overrides(words[1:])
         args.range[number] = [words[0], *values]
         args.opts += overrides
+    args.opts += ["TRACK.RUNTIME", args.runtime] if args.runtime else []
     if args.workers > 1 and launch.world_size() > 1 and not launch.is_worker():
         parser.error("--workers starts processes, and so does torchrun: use one of them")
     return args
@@ -191,7 +192,7 @@ class Job:
         self.dataset = load_dataset(args.dataset, args.dataset_root or default_root())
         self.metric = find_metric(self.dataset.benchmark, args.metric)
         self.split = choose_split(args.split, self.dataset.sequences, args.split_seed)
-        self.model = find_model(args.config, args.snapshot, args.opts, args.runtime)
+        self.model = find_model(args.config, args.snapshot, args.opts)
         self.ranges = choose_ranges(self.model.config, args.opts, args.range, args.fix)
         name = "cpu" if args.device == "auto" and not self.model.cfg.CUDA else args.device
         self.device, self.device_note = choose_device(name, launch.local_rank())
@@ -286,7 +287,7 @@ class Job:
     @functools.cached_property
     def _network(self) -> Any:
         reseed(self.args.seed, 0)
-        loaded = pysot.load_tracker(cfg=self.model.cfg, snapshot=self.model.snapshot, device="cpu")
+        loaded = pysot.load_tracker(cfg=self.model.cfg, snapshot=self.model.snapshot, device="cpu", runtime="eager")
         return loaded.executor.network
 
     @functools.cached_property

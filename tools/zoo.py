@@ -50,11 +50,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     lister = commands.add_parser("list", parents=[shared], help="show every checkpoint")
     lister.add_argument("--json", action="store_true", help="everything that is known, for programs")
     fetcher = commands.add_parser("fetch", parents=[shared], help="get one and print its path")
-    fetcher.add_argument("name", help="a name that `list` shows")
+    fetcher.add_argument("name", help="a name that `list` shows, or default")
     fetcher.add_argument("--from", dest="source", metavar="FILE", help="take it from this file, checked the same")
     fetcher.add_argument("--quiet", action="store_true", help="show no progress")
     verifier = commands.add_parser("verify", parents=[shared], help="hash cached files again")
-    verifier.add_argument("names", nargs="*", metavar="NAME", help="default: all that are cached")
+    verifier.add_argument("names", nargs="*", metavar="NAME", help="default: all that are here")
     return parser.parse_args(argv)
 
 
@@ -125,7 +125,7 @@ def _verify(args: argparse.Namespace) -> int:
     for report in reports:
         detail = f" ({report.detail})" if report.detail else ""
         print(f"{report.state.value:<10}  {report.entry.name}  {report.path}{detail}")
-    if not reports:
+    if all(report.entry.local is not None for report in reports):
         print(f"nothing is cached in {cache_folder(args.cache_dir)}")
     return int(any(report.state in (FileState.WRONG, FileState.ABSENT) for report in reports))
 

@@ -120,24 +120,19 @@ def build_options(cfg: CfgNode) -> Options:
 
 
 def refuse_missing_files(cfg: CfgNode) -> None:
-    """Make sure that the files a training begins with are there, all of them, before anything is built.
+    """Make sure that weights to start from and training data are there, all of them, before anything is built.
 
     Raises:
-        ConfigError: Some are not; names each of them, with its key and what to do.
+        ConfigError: Some are not; names each of them, with its key.
     """
-    missing = []
-    for section in ("BACKBONE", "TRAIN"):
-        path = cfg[section].PRETRAINED
-        if path and not Path(path).is_file():
-            missing.append(f"{section}.PRETRAINED {path} (docs/training.md says where to get it, '' starts fresh)")
-    for name in dict.fromkeys([*cfg.DATASET.NAMES, *cfg.TRAIN.VALIDATE_NAMES]):
-        absent = [cfg.DATASET[name][key] for key in ("ROOT", "ANNO") if not Path(cfg.DATASET[name][key]).exists()]
-        if absent:
-            missing.append(f"DATASET.{name} {', '.join(absent)}")
+    files = {f"{section}.PRETRAINED": cfg[section].PRETRAINED for section in ("BACKBONE", "TRAIN")}
+    for name in (*cfg.DATASET.NAMES, *cfg.TRAIN.VALIDATE_NAMES):
+        files |= {f"DATASET.{name}.{key}": cfg.DATASET[name][key] for key in ("ROOT", "ANNO")}
+    missing = [f"{key} {path}" for key, path in files.items() if path and not Path(path).exists()]
     if missing:
         raise ConfigError(
-            f"{len(missing)} of the things that {cfg.META_ARC} is trained with are not there: {'; '.join(missing)}. "
-            "For the data see training_dataset/README.md. With nothing downloaded: "
+            f"not there: {', '.join(missing)}. docs/training.md says where to get weights ('' starts fresh), "
+            "training_dataset/README.md where data; with nothing downloaded: "
             "python benchmarks/recipe.py --config siamfc_synthetic --folder synthetic"
         )
 

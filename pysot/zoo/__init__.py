@@ -5,9 +5,10 @@ Light on purpose: nothing here imports torch or a network.
 
 from pysot.zoo.cache import CacheReport, FileState, cache_folder, cached_path, check
 from pysot.zoo.fetch import add_file, fetch
-from pysot.zoo.table import DEFAULT_MODEL, DriveFolder, LocalFile, WheelMember, ZooEntry, entries, get_entry
+from pysot.zoo.table import DEFAULT, DEFAULT_MODEL, DriveFolder, LocalFile, WheelMember, ZooEntry, entries, get_entry
 
 __all__ = [
+    "DEFAULT",
     "DEFAULT_MODEL",
     "CacheReport",
     "DriveFolder",

@@ -42,7 +42,7 @@ def frames_of(path: Path) -> list[np.ndarray]:
 def test_video_with_ground_truth_from_start_to_closing_line(here, tool, loaded, capsys):
     assert tool.main(["--video", "clip.avi"]) == 0
     shown = capsys.readouterr()
-    assert loaded == [(("siammask_r50_l3",), {"device": "auto"})]
+    assert loaded == [(("siamrpn_nano",), {"device": "auto"})]
     # The fake moves with the square, so its boxes are the ground truth.
     assert shown.out.startswith("12 frames, ")
     assert "fps (mean, tracking alone), mean IoU 1.000 with clip.txt (axis-aligned boxes)" in shown.out
@@ -58,7 +58,7 @@ def test_video_with_ground_truth_from_start_to_closing_line(here, tool, loaded, 
     told = json.loads((here / "clip_tracked.json").read_text())
     assert {key: told[key] for key in told if key != "boxes"} == {
         "video": "clip.avi",
-        "model": "siammask_r50_l3",
+        "model": "siamrpn_nano",
         "width": 96,
         "height": 72,
         "fps": 20.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib.util
 from pathlib import Path
 
@@ -40,6 +41,17 @@ def test_a_target_that_only_moves_is_known_from_its_centre(difficulty, tmp_path,
     assert float(still) == pytest.approx(perfect / 725, abs=5e-4)
     assert float(centre) == float(area) == pytest.approx(perfect, abs=5e-4)
     assert float(median) == float(tenth) == 0
+
+
+def test_its_example_holds(difficulty):
+    found = doctest.testmod(difficulty)
+    assert found.attempted
+    assert not found.failed
+
+
+def test_a_gap_is_no_step(difficulty):
+    boxes = np.array([[0.0, 0, 10, 10], [2, 0, 10, 10], [np.nan] * 4, [90, 0, 10, 10], [92, 0, 10, 10]])
+    assert difficulty.pace(boxes) == pytest.approx(0.2)
 
 
 def test_pace_is_in_sides_of_the_target(difficulty):

@@ -482,7 +482,7 @@ def test_siammask_on_otb_matches_the_reference(shared, tmp_path):
 
     expected = {"Couple": 0.7456, "Crossing": 0.7984, "Football1": 0.7619, "Jumping": 0.6936}
     words = ["--dataset", "OTB100", "--dataset-root", shared / "data/otb", "--results", tmp_path, "--device", "cpu"]
-    assert tool.main([*map(str, words), "--video", *expected]) == 0
+    assert tool.main([*map(str, words), "--cfg", "siammask_r50_l3", "--video", *expected]) == 0
     dataset = narrowed(load_dataset("OTB100", shared / "data/otb"), list(expected))
     scores = evaluate(dataset, tmp_path).scores["siammask_r50_l3"]
     found = dict(zip(scores.sequences, scores.per_sequence("success_auc"), strict=True))

@@ -223,3 +223,10 @@ def test_commands_in_the_documentation_are_understood(repo_root):
 def test_worker_processes(made):
     assert tune(made(), "--trials", 5, "--workers", 2) == 0
     assert result()["trials"] == {"complete": 5}
+
+
+def test_the_runtime_asked_for_is_that_of_trials_and_of_what_is_found(made):
+    assert tune(made(), "--trials", 1, "--runtime", "fused") == 0
+    run = json.loads(Path("tuning/OTB100_tiny_tiny/results/OTB100/default/run.json").read_text())
+    assert run["configuration"]["TRACK"]["RUNTIME"] == "fused"
+    assert pysot.load_cfg("tuning/OTB100_tiny_tiny/best.yaml").TRACK.RUNTIME == "fused"

@@ -7,6 +7,7 @@ differ by at most 2 grey levels between the two. A change of what is drawn needs
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,8 +16,9 @@ import pytest
 
 from pysot.datasets.curation.synthetic.photographed import Album
 from pysot.datasets.curation.synthetic.render import box_of
-from pysot.datasets.curation.synthetic.scenes import Scene, slowed
-from pysot.datasets.curation.synthetic.write import Film, cut_box, shoot_crop
+from pysot.datasets.curation.synthetic.scenes import DRAWN_WORLD, Scene, make_scene, slowed
+from pysot.datasets.curation.synthetic.textures import Surfaces
+from pysot.datasets.curation.synthetic.write import Film, calmed, cut_box, shoot_crop
 
 FRAMES = 3
 
@@ -116,6 +118,41 @@ def test_a_slowed_scene_passes_through_the_same_places():
             np.testing.assert_allclose(box_of(slow, number, 4 * frame), box_of(scene, number, frame), atol=1e-6)
 
 
-def test_a_closer_scene_has_larger_targets():
-    near, far = (Film("test_000000", 2, 0, 1).scene((), test=test).actors[0] for test in (True, False))
-    assert near.scale[0] == pytest.approx(2.2 * far.scale[0])
+def scenes(**changes: float) -> list[Scene]:
+    """Return drawn scenes of a changed world."""
+    world = replace(DRAWN_WORLD, **changes)
+    return [make_scene(np.random.default_rng(seed), Surfaces(None), FRAMES, world=world) for seed in range(16)]
+
+
+def twins_of(scene: Scene) -> int:
+    return sum(actor.figure is scene.actors[scene.targets[0]].figure for actor in scene.actors) - 1
+
+
+def test_a_closer_world_has_larger_targets():
+    near, far = (scene.actors[scene.targets[0]] for scene in (scenes(closeness=3.0)[0], scenes()[0]))
+    np.testing.assert_allclose(near.scale, 3 * far.scale)
+
+
+def test_a_world_has_twins_or_none():
+    assert sum(map(twins_of, scenes(twins=0.0))) == 0
+    assert sum(map(twins_of, scenes(twins=1.0))) > sum(map(twins_of, scenes())) > 0
+
+
+def test_nothing_turns_or_bends_in_a_quiet_world():
+    for scene in scenes(unrest=0.0):
+        for actor in scene.actors:
+            assert np.ptp(actor.angle) == 0
+            assert np.ptp(actor.tilt, axis=0).max() == 0
+            assert not actor.wave[:, 2:4].any()
+
+
+def test_something_is_in_front_of_the_target_or_never():
+    never, always = (np.mean([len(scene.actors) for scene in scenes(screened=share)]) for share in (0.0, 1.0))
+    assert always >= never + 1
+
+
+def test_test_worlds_are_calmer():
+    calm = calmed(DRAWN_WORLD)
+    for name in ("unrest", "twins", "camouflage", "screened"):
+        assert 0 < getattr(calm, name) < getattr(DRAWN_WORLD, name)
+    assert calm.closeness > DRAWN_WORLD.closeness

@@ -45,7 +45,7 @@ CAMERA_MOVES = 0.4
 """Share of the scenes that are a camera's way over a labelled still."""
 HELD_OUT = 0.05
 """Share of the images that are kept for validation."""
-FILMED_WORLD = World(twins=0.3, screened=0.4)
+FILMED_WORLD = World(twins=0.3, camouflage=0.0, screened=0.4)
 """That of training videos; what is cut out has its own colours."""
 _SHADED = 0.15  # how often further shadows lie on a photograph
 _LIT = 0.75  # how often a cut-out is as bright as the photograph that it is put on
@@ -216,8 +216,9 @@ class _Stage:
         """Return a still's object as a moving camera shows it: turned, tilted and stretched a little."""
         rng, frames = self.rng, self.frames
         actor = target_actor(rng, figure, frames, self.size_wh, self.base, self.world.unrest)
-        roll = fold(np.cumsum(drift(rng, frames, rng.choice([0, 0.004, 0.02]), 6)[:, 0]), -0.15, 0.15)
-        lean = np.cumsum(drift(rng, frames, rng.choice([0, 0.01, 0.03]), 8, 2), axis=0)
+        unrest = self.world.unrest
+        roll = fold(np.cumsum(drift(rng, frames, unrest * rng.choice([0, 0.004, 0.02]), 6)[:, 0]), -0.15, 0.15)
+        lean = np.cumsum(drift(rng, frames, unrest * rng.choice([0, 0.01, 0.03]), 8, 2), axis=0)
         stretch = fold(lean, -0.12, 0.12)
         still = np.zeros((0, 6))
         return replace(actor, angle=roll + rng.normal(0, 0.05), tilt=stretch, beat=np.zeros(frames), wave=still)
@@ -231,7 +232,7 @@ class _Stage:
             if number is not None and kind < self.world.twins:
                 figure = target.figure
             elif kind < 0.85:
-                alike = content.alike.get(target.figure.kind, ()) if kind < 0.6 else ()
+                alike = content.alike.get(target.figure.kind, ()) if kind < self.world.twins + 0.3 else ()
                 chosen = alike[rng.integers(len(alike))] if alike else rng.integers(len(content.cutouts))
                 figure = self._lit(cut_out(content.cutouts[chosen]), painting)
             else:

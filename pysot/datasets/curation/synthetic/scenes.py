@@ -93,8 +93,8 @@ class World:
     Attributes:
         closeness: Factor on the size of target and neighbours.
         unrest: Factor on how fast figures turn, in the picture and out of it, and on how far they bend.
-        twins: Share of the target's neighbours that look exactly like it.
-        camouflage: How often the target has the background's colours.
+        twins: Share of the neighbours made like the target (drawn: about half of all) that look exactly like it.
+        camouflage: How often a drawn target has the background's colours.
         screened: How often something in the foreground hides the target for a while.
     """
 

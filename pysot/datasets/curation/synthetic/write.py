@@ -34,14 +34,14 @@ _DECIMALS = 2
 
 
 def calmed(world: World) -> World:
-    """Return a training world made as hard to follow as OTB-100.
+    """Return a training world made about as hard to follow as OTB-100, a little calmer.
 
     Crops are enlarged, and trackers learn most where much is alike; tests should look and move as before a camera. The
     figures are told in `training_dataset/synthetic/README.md`.
     """
     return replace(
         world,
-        closeness=2.2,
+        closeness=2.2 * world.closeness,
         unrest=0.4 * world.unrest,
         twins=0.3 * world.twins,
         camouflage=0.3 * world.camouflage,
