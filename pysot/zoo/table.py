@@ -109,8 +109,8 @@ _TABLE = (
         kind="tracker",
         config="siamrpn_nano",
         sources=(LocalFile("weights/siamrpn_nano.safetensors"),),
-        sha256="3296308eaa13943034e9ce2f7cda338ce5ab1fd5c33b01993b11c1531d63ff37",
-        size_bytes=1_694_264,
+        sha256="a51e3aff00edf2947a445526b8a04071f4ec8b5ac5516f18fcc6ffe883c31d14",
+        size_bytes=1_694_272,
         licence="Apache-2.0",
         note=(
             "Trained by this project; docs/default_model.md has procedure, data and measurements, "
