@@ -125,7 +125,7 @@ def _verify(args: argparse.Namespace) -> int:
     for report in reports:
         detail = f" ({report.detail})" if report.detail else ""
         print(f"{report.state.value:<10}  {report.entry.name}  {report.path}{detail}")
-    if all(report.entry.local is not None for report in reports):
+    if not args.names and all(report.entry.local is not None for report in reports):
         print(f"nothing is cached in {cache_folder(args.cache_dir)}")
     return int(any(report.state in (FileState.WRONG, FileState.ABSENT) for report in reports))
 
