@@ -231,11 +231,12 @@ _TABLE = (
 ENTRIES: Registry[ZooEntry] = Registry("checkpoint")
 for _entry in _TABLE:
     ENTRIES.register(_entry.name)(_entry)
+ENTRIES.register(DEFAULT)(ENTRIES[DEFAULT_MODEL])
 
 
 def entries() -> tuple[ZooEntry, ...]:
     """Return every known checkpoint, in the order of the table."""
-    return tuple(ENTRIES.values())
+    return tuple(entry for name, entry in ENTRIES.items() if name == entry.name)
 
 
 def get_entry(name: str) -> ZooEntry:
@@ -248,4 +249,4 @@ def get_entry(name: str) -> ZooEntry:
         >>> get_entry("siammask_r50_l3").size_bytes
         86125076
     """
-    return ENTRIES[DEFAULT_MODEL if name == DEFAULT else name]
+    return ENTRIES[name]

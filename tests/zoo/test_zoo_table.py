@@ -105,3 +105,6 @@ def test_the_page_in_docs_lists_exactly_the_table(repo_root: Path):
 
 def test_default_is_another_name_of_the_tools_own_choice():
     assert get_entry("default") is get_entry(DEFAULT_MODEL)
+    assert [entry.name for entry in entries()].count(DEFAULT_MODEL) == 1
+    with pytest.raises(ConfigError, match=r"'defualt'\. Did you mean 'default'"):
+        get_entry("defualt")
