@@ -105,7 +105,7 @@ def parse_args(argv: Series[str] | None = None) -> argparse.Namespace:
     args.opts += ["TRACK.RUNTIME", args.runtime] if args.runtime else []
     args.dataset = args.dataset or [DEFAULT_DATASET]
     if args.tracker and (args.config or args.snapshot or args.opts):
-        parser.error("--tracker is a tracker of your own: --cfg, --snapshot and KEY VALUE say nothing to it")
+        parser.error("--tracker is a tracker of your own: --cfg, --snapshot, --runtime and KEY VALUE say nothing to it")
     if args.workers > 1 and launch.world_size() > 1 and not launch.is_worker():
         parser.error("--workers starts processes, and so does torchrun: use one of them")
     return args
