@@ -68,10 +68,10 @@ def find_model(config: str | None, snapshot: str | None, overrides: Sequence[Any
     given = Path(config or DEFAULT_MODEL).resolve()
     label = given.parent.name if given.stem == "config" else given.stem
     public = {entry.name: entry for entry in zoo.entries() if entry.kind == "tracker"}
-    if snapshot is None and label not in public:
-        raise InputError(f"--cfg {config} needs --snapshot FILE: there are public weights for {', '.join(public)}")
     chosen = config or str(public[DEFAULT_MODEL].config)
     cfg = load_cfg(chosen, overrides)
+    if snapshot is None and label not in public:
+        raise InputError(f"--cfg {config} needs --snapshot FILE: there are public weights for {', '.join(public)}")
     file = Path(snapshot) if snapshot else zoo.fetch(public[label])
     if snapshot and file.stem != "model":
         label += f"_{file.stem}"

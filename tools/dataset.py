@@ -86,10 +86,14 @@ def list_installed(args: argparse.Namespace) -> int:
         if found.fault:
             print(f"  {found.name:{width}}  cannot be read: {found.fault}")
             continue
-        of = f" of {found.expected}" if found.expected > found.sequences else ""
-        images = "images" if found.with_images == found.sequences else f"images of {found.with_images} sequences"
-        counts = f"{found.sequences:,}{of} sequences, {found.frames:,} frames"
-        print(f"  {found.name:{width}}  {counts}, {images}, annotations: {found.annotations}")
+        sequences = counted(found.sequences, "sequence")
+        if found.expected > found.sequences:
+            sequences = f"{found.sequences:,} of {counted(found.expected, 'sequence')}"
+        images = "images"
+        if found.with_images != found.sequences:
+            images += f" of {counted(found.with_images, 'sequence')}"
+        about = f"{sequences}, {counted(found.frames, 'frame')}, {images}, annotations: {found.annotations}"
+        print(f"  {found.name:{width}}  {about}")
     ready = [name for name in generated() if name in missing]
     if ready:
         print(f"rendered on first use: {', '.join(ready)}")
@@ -112,8 +116,8 @@ def verify(args: argparse.Namespace) -> int:
 def describe(inspection: Inspection) -> str:
     """Return the text that verify prints."""
     lines = [
-        f"{inspection.benchmark} ({inspection.source}): {inspection.sequences:,} sequences, "
-        f"{inspection.frames:,} frames, {inspection.images:,} images checked"
+        f"{inspection.benchmark} ({inspection.source}): {counted(inspection.sequences, 'sequence')}, "
+        f"{counted(inspection.frames, 'frame')}, {counted(inspection.images, 'image')} checked"
     ]
     for problem in inspection.problems[:SHOWN]:
         prefix = f"{problem.sequence}: " if problem.sequence else ""
@@ -123,8 +127,7 @@ def describe(inspection: Inspection) -> str:
     lines += [f"  note: {note}" for note in inspection.notes[:SHOWN]]
     if len(inspection.notes) > SHOWN:
         lines.append(f"  and {len(inspection.notes) - SHOWN} more notes (--report FILE has all)")
-    count = len(inspection.problems)
-    lines.append(f"{count} problem{'s' if count != 1 else ''}" if count else "nothing is wrong")
+    lines.append(counted(len(inspection.problems), "problem") if inspection.problems else "nothing is wrong")
     return "\n".join(lines)
 
 
@@ -143,8 +146,13 @@ def convert(args: argparse.Namespace) -> int:
         videos = args.videos or (args.boxes if args.boxes.is_dir() else args.boxes.parent)
         sequences = convert_boxes(read_tracks(args.boxes, args.format, args.first_frame), videos, output)
     frames = sum(map(len, sequences))
-    print(f"written: {output}: {len(sequences):,} sequences, {frames:,} frames")
+    print(f"written: {output}: {counted(len(sequences), 'sequence')}, {counted(frames, 'frame')}")
     return 0
+
+
+def counted(number: int, thing: str) -> str:
+    """Return the number and what it counts: ``1 frame``, ``2 frames``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _refuse_existing(output: Path, force: bool) -> None:

@@ -288,9 +288,12 @@ def conclude(name: str, task: Task, outcome: Outcome, args: argparse.Namespace) 
                 visualize(task, sequence)
     fps = ask_record(folder, lambda record: float(record["protocols"][task.protocol]["fps"]))
     speed = f", {fps:.1f} fps" if fps else ""
-    print(f"{folder}: {len(names) - len(outcome.failures)} of {len(names)} sequences{speed}")
+    done = f"{len(names) - len(outcome.failures)} of {len(names)} sequence{'s' if len(names) > 1 else ''}"
+    print(f"{folder}: {done}{speed}")
     if not task.dataset.benchmark.withheld:
-        print(f"to score it: python tools/eval.py --dataset {name} --results {args.results}")
+        root = f" --dataset-root {args.dataset_root}" if args.dataset_root else ""
+        only = f" --trackers {folder.name}" if args.video else ""  # it may not be compared with those run on all
+        print(f"to score it: python tools/eval.py --dataset {name} --results {args.results}{root}{only}")
     elif not outcome.failures and not args.video:
         print(f"to submit: {write_submission(task.dataset, folder, task.repetitions)}")
 

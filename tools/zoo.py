@@ -13,6 +13,7 @@ if not __package__:  # run as a file: the packages lie beside tools/, installed 
 
 from pysot.utils import PysotError
 from pysot.zoo import (
+    DEFAULT_MODEL,
     FileState,
     ZooEntry,
     add_file,
@@ -87,10 +88,10 @@ def _row(entry: ZooEntry, cache_dir: str | None) -> tuple[str, ...]:
         if metric in _HEADLINE
     ]
     return (
-        entry.name,
+        f"{entry.name} (default)" if entry.name == DEFAULT_MODEL else entry.name,
         entry.config or f"({entry.kind})",
         "?" if size is None else f"{size / 1e6:.1f} MB",
-        "yes" if cached else "no",
+        "shipped" if entry.local is not None else "yes" if cached else "no",
         entry.licence,
         ", ".join(figures) or "-",
     )

@@ -49,7 +49,7 @@ def run(work: Callable[[], int]) -> int:
     try:
         return work()
     except (PysotError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)

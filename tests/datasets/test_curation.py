@@ -95,8 +95,8 @@ def test_a_journal_goes_on_where_it_ended(tmp_path):
     assert run_jobs(items, work, journal, {"x": 1}, progress=counts.append) == {"a": "A", "b": "B", "c": "C"}
     assert seen == ["a", "b", "stopped", "c"]
     assert counts == [2, 1]
-    with pytest.raises(InputError, match="was begun with"):
-        run_jobs(items, work, journal, {"x": 2})
+    with pytest.raises(InputError, match=r'was begun with \{"x": 1\}, this one has \{"x": 2, "z": 3\}'):
+        run_jobs(items, work, journal, {"x": 2, "z": 3})
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 5))

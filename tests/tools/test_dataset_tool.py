@@ -58,7 +58,7 @@ class TestCommands:
         put(tmp_path / "VOT2018/a/groundtruth.txt", "x\n")
         code, out, _ = run(capsys, "list", "--dataset-root", tmp_path)
         assert code == 0
-        assert re.search(r"mine +1 sequences, 3 frames, images of 0 sequences, annotations: download", out)
+        assert re.search(r"mine +1 sequence, 3 frames, images of 0 sequences, annotations: download", out)
         assert re.search(r"VOT2018 +cannot be read: .*groundtruth.txt line 1", out)
         assert "rendered on first use: Builtin, Builtin-VOT, Builtin-LT" in out
         assert "not installed: OTB100, OTB50, CVPR13, VOT2016" in out
@@ -70,7 +70,7 @@ class TestCommands:
         argv = ("verify", "mine", "--dataset-root", tmp_path)
         assert run(capsys, *argv)[:2] == (
             0,
-            f"mine ({tmp_path / 'mine'}): 1 sequences, 3 frames, 3 images checked\nnothing is wrong\n",
+            f"mine ({tmp_path / 'mine'}): 1 sequence, 3 frames, 3 images checked\nnothing is wrong\n",
         )
         (tmp_path / "mine/cat/img/0002.jpg").write_bytes(b"")
         code, out, _ = run(capsys, *argv, "--report", tmp_path / "report.json", "--threads", 2)
@@ -86,7 +86,7 @@ class TestCommands:
         monkeypatch.setattr("toolkit.datasets.builtin.LONG_TERM", ())
         code, out, _ = run(capsys, "verify", "Builtin", "--dataset-root", tmp_path)
         assert code == 1  # one sequence of ten
-        assert "1 sequences, 5 frames, 5 images checked" in out
+        assert "1 sequence, 5 frames, 5 images checked" in out
 
     def test_many_problems_are_cut_short(self, tmp_path, capsys):
         for number in range(30):
@@ -102,7 +102,7 @@ class TestCommands:
         put_images(tmp_path / "LaSOT/cat/cat-1/img", numbered(2, "{:08d}.jpg"))
         argv = ("convert", "LaSOT", "--dataset-root", tmp_path)
         code, out, _ = run(capsys, *argv)
-        assert (code, out) == (0, f"written: {tmp_path / 'LaSOT/LaSOT.json'}: 1 sequences, 2 frames\n")
+        assert (code, out) == (0, f"written: {tmp_path / 'LaSOT/LaSOT.json'}: 1 sequence, 2 frames\n")
         entry = json.loads((tmp_path / "LaSOT/LaSOT.json").read_text())["cat-1"]
         assert entry["img_names"] == ["cat/cat-1/img/00000001.jpg", "cat/cat-1/img/00000002.jpg"]
         assert entry["absent"] == [1, 0]  # 1: present
@@ -122,7 +122,7 @@ class TestCommands:
         put(tmp_path / "clip.csv", "\n".join(rows))
         argv = ("convert", "own", "--boxes", tmp_path / "clip.csv", "--dataset-root", tmp_path / "data")
         code, out, _ = run(capsys, *argv)
-        assert (code, out) == (0, f"written: {tmp_path / 'data/own/own.json'}: 1 sequences, 2 frames\n")
+        assert (code, out) == (0, f"written: {tmp_path / 'data/own/own.json'}: 1 sequence, 2 frames\n")
         assert load_dataset("own", tmp_path / "data").sequences[0].frame(1).shape == (24, 32, 3)
         assert run(capsys, "verify", "own", "--dataset-root", tmp_path / "data")[0] == 0
 

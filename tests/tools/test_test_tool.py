@@ -78,12 +78,13 @@ def test_a_run_leaves_results_and_their_record(made, capsys):
     assert found["fps"] == pytest.approx(61 / seconds)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines[1:4]] == ["OTB100 [1/3] bee", "OTB100 [2/3] ant", "OTB100 [3/3] cat"]
-    assert lines[-1] == "to score it: python tools/eval.py --dataset OTB100 --results results"
+    assert lines[-1] == "to score it: python tools/eval.py --dataset OTB100 --results results --dataset-root data"
 
 
 def test_finished_sequences_are_skipped(made, capsys):
     name = made()
     assert run("--dataset", name, "--video", "ant", "cat") == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("--dataset-root data --trackers Oracle")
     assert record("results/OTB100/Oracle")["protocols"]["one_pass"]["videos"] == ["ant", "cat"]
     Path("results/OTB100/Oracle/ant.txt").write_text("mine\n")
     Path("results/OTB100/Oracle/cat.txt").unlink()
@@ -256,6 +257,8 @@ def test_configuration_without_weights(made, capsys):
     made()
     assert tool.main(["--dataset-root", "data", "--dataset", "OTB100", "--cfg", "siamfc_alex"]) == 2
     assert "--cfg siamfc_alex needs --snapshot FILE" in capsys.readouterr().err
+    assert tool.main(["--dataset-root", "data", "--dataset", "OTB100", "--cfg", "siamfc_alexx"]) == 2
+    assert "Did you mean 'siamfc_alex'?" in capsys.readouterr().err
 
 
 def test_the_name_of_results_is_that_of_the_configuration(made, tmp_path, monkeypatch, repo_root):

@@ -118,9 +118,12 @@ def _read_journal(journal: Path, settings: dict[str, Any]) -> dict[str, Any]:
         journal.write_text(json.dumps(expected) + "\n", encoding="utf-8")
         return {}
     if entries[0] != expected:
+        begun = entries[0] if isinstance(entries[0], dict) else {"settings": entries[0]}
+        differ = [key for key in expected | begun if expected.get(key) != begun.get(key)]
+        there, here = ({key: side[key] for key in differ if key in side} for side in (begun, expected))
         raise InputError(
-            f"{journal}: expected {json.dumps(expected)}, the run there was begun with {json.dumps(entries[0])}; "
-            "give another output folder, or remove that one"
+            f"{journal.parent}: its run was begun with {json.dumps(there)}, this one has {json.dumps(here)}; "
+            f"give another output folder, or remove that one ({journal.name} is its record)"
         )
     with journal.open("r+b") as file:
         file.truncate(good)
