@@ -2,7 +2,8 @@
 
     python benchmarks/recipe.py --config siamfc_synthetic --folder /tmp/siamfc
     python benchmarks/recipe.py --config siamfc_synthetic --folder /tmp/siamfc --real ../shared/data/otb
-    python benchmarks/recipe.py --config siammask_synthetic --folder /tmp/siammask --data /tmp/siamfc/data
+    python benchmarks/recipe.py --config siamrpn_mobilev2_synthetic --folder /tmp/siamrpn --data /tmp/siamfc/data
+    python benchmarks/recipe.py --after siammask_synthetic --config siammask_synthetic_refine --folder /tmp/siammask
 
 Videos are drawn, a network is trained on them, and the tracker is tested on drawn videos it has not seen, and with
 --real on the sequences of OTB100 whose images are in that folder. Beside it stands a box that never moves. The same
@@ -27,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 import torch
 
 from pysot import zoo
-from pysot.config import add_config_arguments, cfg_from_args
+from pysot.config import add_config_arguments, cfg_from_args, load_cfg
 from pysot.utils import PysotError
 from toolkit.datasets import Dataset, load_dataset
 from toolkit.errors import ToolkitError
@@ -49,6 +50,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="drawn videos; what is there already is not drawn again")
     parser.add_argument("--videos", type=int, default=VIDEOS, help="to train on (default: %(default)s)")
     parser.add_argument("--test-videos", type=int, default=20, help="to test on (default: %(default)s)")
+    parser.add_argument(
+        "--after",
+        metavar="NAME",
+        help="train this first; --config starts from its best weights (TRAIN.PRETRAINED) instead of a backbone's",
+    )
     parser.add_argument("--processes", type=int, default=2, help="of every stage (default: %(default)s)")
     parser.add_argument("--real", type=Path, metavar="DIR", help="folder with OTB100/")
     add_config_arguments(parser)
@@ -91,8 +97,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     data = (args.data or folder / "data").resolve()
     watch = Stopwatch()
     try:
-        cfg = cfg_from_args(args)  # a wrong name is found out before an hour's work
-        train(args, folder, data, cfg.BACKBONE.PRETRAINED, watch)
+        cfg_from_args(args)  # a wrong name is found out before an hour's work
+        draw(args, data, watch)
+        if args.after is None:
+            train(args, args.config, folder, data, watch)
+        else:
+            train(args, args.after, folder / "before", data, watch)
+            start = ["TRAIN.PRETRAINED", folder / "before" / "snapshot" / "best.pth"]
+            train(args, args.config, folder, data, watch, *start)
         found = [test(args, folder, data, "Synthetic", [], watch)]
         if args.real is not None:
             videos = sequences_with_images(args.real, "OTB100")
@@ -104,19 +116,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def train(args: argparse.Namespace, folder: Path, data: Path, pretrained: str, watch: Stopwatch) -> None:
-    """Draw the videos and train on them, from fresh weights or from those of a backbone that the zoo has."""
+def draw(args: argparse.Namespace, data: Path, watch: Stopwatch) -> None:
+    """Draw the videos."""
     drawn = f"--videos {args.videos} --frames {FRAMES} --test-videos {args.test_videos} --workers {args.processes}"
     watch.run("draw", "training_dataset/synthetic/prepare.py", *drawn.split(), "--output", data)
-    settings: list[str | Path] = ["TRAIN.SNAPSHOT_DIR", folder / "snapshot", "TRAIN.LOG_DIR", folder / "logs"]
+
+
+def train(
+    args: argparse.Namespace, config: str, folder: Path, data: Path, watch: Stopwatch, *settings: str | Path
+) -> None:
+    """Train on the drawn videos, from fresh weights, from those of a backbone that the zoo has, or as set."""
+    places: list[str | Path] = ["TRAIN.SNAPSHOT_DIR", folder / "snapshot", "TRAIN.LOG_DIR", folder / "logs"]
     for name, file in (("SYNTHETIC", "train.json"), ("SYNTHETIC_VAL", "val.json")):
-        settings += [f"DATASET.{name}.ROOT", data / "crop511", f"DATASET.{name}.ANNO", data / file]
+        places += [f"DATASET.{name}.ROOT", data / "crop511", f"DATASET.{name}.ANNO", data / file]
+    pretrained = load_cfg(config).BACKBONE.PRETRAINED
     if pretrained and not Path(pretrained).is_file():
         backbone = Path(pretrained).stem
         watch.run("fetch", "tools/zoo.py", "fetch", backbone)
-        settings += ["BACKBONE.PRETRAINED", zoo.fetch(backbone)]
+        places += ["BACKBONE.PRETRAINED", zoo.fetch(backbone)]
     launch = f"-m torch.distributed.run --nproc-per-node {args.processes} tools/train.py --device cpu --resume auto"
-    watch.run("train", *launch.split(), "--config", args.config, *settings, *args.opts)
+    watch.run("train", *launch.split(), "--config", config, *places, *settings, *args.opts)
 
 
 def test(

@@ -207,8 +207,8 @@ def check_masks(cfg: CfgNode) -> Faults:
     if cfg.REFINE.REFINE and not cfg.MASK.MASK:
         yield "REFINE.REFINE needs MASK.MASK True"
     used = cfg.BACKBONE.KWARGS.get("used_layers")
-    if cfg.REFINE.REFINE and used is not None and not {0, 1, 2} < set(used):
-        yield f"REFINE reads levels 0, 1, 2 and a last one, BACKBONE.KWARGS.used_layers is {used}"
+    if cfg.REFINE.REFINE and used is not None and len(used) != 4:
+        yield f"REFINE reads levels of stride 2, 4 and 8 and a last one, BACKBONE.KWARGS.used_layers is {used}"
     pixels = cfg.MASK.KWARGS.get("out_channels", 63 * 63)
     refined = cfg.REFINE.REFINE and cfg.REFINE.TYPE == "Refine"
     side = 127 if refined else round(pixels**0.5)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pysot.models.backbone import BACKBONES
+from pysot.models.backbone import BACKBONES, Backbone
 from pysot.models.head import HEADS, MASK_HEADS, REFINERS, Head, MaskCorr, Refine
 from pysot.models.neck import NECKS, Neck
 from pysot.models.siamese import SiameseNet
@@ -35,14 +35,14 @@ def build_model(cfg: CfgNode) -> SiameseNet:
     """
     backbone = _call("BACKBONE.KWARGS", BACKBONES[cfg.BACKBONE.TYPE], **_kwargs(cfg.BACKBONE))
     has_mask = cfg.MASK.MASK
-    early, channels = backbone.out_channels[:-1], backbone.out_channels
+    channels = backbone.out_channels
     if has_mask:
         channels = backbone.out_channels[-1:]
     neck = _build_neck(cfg, channels) if cfg.ADJUST.ADJUST else None
     if neck is not None:
         channels = neck.out_channels
     mask_head = _build_mask_head(cfg, channels) if has_mask else None
-    refine_head = _build_refine_head(cfg, mask_head, early) if mask_head is not None and cfg.REFINE.REFINE else None
+    refine_head = _build_refine_head(cfg, mask_head, backbone) if mask_head is not None and cfg.REFINE.REFINE else None
     return SiameseNet(backbone, _build_head(cfg, channels), neck, mask_head, refine_head)
 
 
@@ -68,9 +68,9 @@ def _build_mask_head(cfg: CfgNode, channels: Sequence[int]) -> MaskCorr:
     return _call("MASK.KWARGS", MASK_HEADS[cfg.MASK.TYPE], channels[0], **kwargs)
 
 
-def _build_refine_head(cfg: CfgNode, mask_head: MaskCorr, early_channels: Sequence[int]) -> Refine:
-    hidden = mask_head.head[0].in_channels
-    return _call("REFINE", REFINERS[cfg.REFINE.TYPE], int(hidden), early_channels)  # type: ignore[arg-type]
+def _build_refine_head(cfg: CfgNode, mask_head: MaskCorr, backbone: Backbone) -> Refine:
+    hidden: int = mask_head.head[0].in_channels  # type: ignore[assignment]
+    return _call("REFINE", REFINERS[cfg.REFINE.TYPE], hidden, backbone.out_channels[:-1], backbone.grids[:-1])
 
 
 def _kwargs(node: CfgNode) -> dict[str, Any]:

@@ -139,7 +139,7 @@ FAULTS = [
     ("REFINE.REFINE True", ["REFINE.REFINE needs MASK.MASK True"]),
     (
         f"{REFINE} BACKBONE.KWARGS.used_layers [2,3]",
-        ["REFINE reads levels 0, 1, 2 and a last one, BACKBONE.KWARGS.used_layers is [2, 3]"],
+        ["REFINE reads levels of stride 2, 4 and 8 and a last one, BACKBONE.KWARGS.used_layers is [2, 3]"],
     ),
     (MASK, ["TRACK.MASK_OUTPUT_SIZE is 127, masks without REFINE are 63 wide"]),
     (f"{REFINE} TRACK.MASK_OUTPUT_SIZE 63", ["TRACK.MASK_OUTPUT_SIZE is 63, masks with REFINE are 127 wide"]),

@@ -35,7 +35,8 @@ def narrow(name: str) -> list[Any]:
         # The refinement needs the ResNet's cells; 11 cells are those of its own recipe.
         small = ["BACKBONE.TYPE", "resnet18", "ADJUST.KWARGS.in_channels", [256], "ADJUST.KWARGS.out_channels", [8]]
         if cfg.BACKBONE.TYPE == "mobilenetv2":
-            small += ["BACKBONE.KWARGS", {"used_layers": [3]}, "BACKBONE.TRAIN_LAYERS", ["layer2", "layer3"]]
+            small += ["BACKBONE.KWARGS", {"used_layers": [0, 1, 2, 3] if cfg.REFINE.REFINE else [3]}]
+            small += ["BACKBONE.TRAIN_LAYERS", ["layer2", "layer3"] if cfg.BACKBONE.TRAIN_LAYERS else []]
         small += ["RPN.KWARGS.in_channels", 8, "RPN.KWARGS.out_channels", 8]
         small += ["MASK.KWARGS.in_channels", 8, "MASK.KWARGS.hidden", 32]
         return [*small, "TRAIN.SEARCH_SIZE", 143, "TRAIN.OUTPUT_SIZE", 11]

@@ -6,15 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from pysot.models.backbone import BACKBONES
+from pysot.models.backbone import BACKBONES, Grid
 from pysot.models.head import Refine
 from pysot.models.head.refine import _windows
 from pysot.models.losses import MaskTerm, mask_loss, mask_windows
 
 # Side of the search crop, cells of its score map, how far the first cell's window begins before the crop.
 CROPS = {255: (25, 32), 143: (11, 32)}
-# Level of the early features: the refinement's windows in it: side, stride, padding, as in the public code.
-LEVELS = {0: (61, 4, 16), 1: (31, 2, 8), 2: (15, 1, 4)}
+# The refinement's windows in a ResNet's early features: side, stride, padding, as in the public code.
+RESNET_WINDOWS = ((61, 4, 16), (31, 2, 8), (15, 1, 4))
+EARLY = {"resnet18": (0, 1, 2, 3), "mobilenetv2": (1, 2, 3, 5)}
 
 
 def blob(side: int, box: tuple[int, int, int, int]) -> torch.Tensor:
@@ -25,16 +26,50 @@ def blob(side: int, box: tuple[int, int, int, int]) -> torch.Tensor:
     return mask
 
 
-@pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize(("side", "cell"), [(255, (12, 12)), (255, (10, 14)), (143, (5, 5)), (143, (4, 6))])
-def test_the_middle_of_a_window_of_early_features_sees_the_middle_of_the_masks(level: int, side: int, cell):
+def without_maximum(name: str, used_layers: tuple[int, ...]) -> nn.Module:
+    """A backbone with averages for maxima: the same geometry, and every pixel counts."""
     torch.manual_seed(0)
-    backbone = BACKBONES["resnet18"](used_layers=[0, 1, 2, 3]).eval()
-    backbone.maxpool = nn.AvgPool2d(3, 2, 1)  # the same geometry, and every pixel counts
+    backbone = BACKBONES[name](used_layers=used_layers).eval()
+    for parent in list(backbone.modules()):
+        for child, module in parent.named_children():
+            if isinstance(module, nn.MaxPool2d):
+                setattr(parent, child, nn.AvgPool2d(module.kernel_size, module.stride, module.padding))
+            elif isinstance(module, nn.ReLU | nn.ReLU6):
+                setattr(parent, child, nn.Identity())
+    return backbone
+
+
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+def test_cells_lie_where_the_grids_say(name: str):
+    layers = {"resnet": range(5), "mobile": range(8), "alexne": range(2, 6)}[name[:6]]
+    backbone = without_maximum(name, tuple(layers))
+    crop = torch.rand(1, 3, 255, 255, requires_grad=True)
+    measured = 0
+    for features, grid in zip(backbone(crop), backbone.grids, strict=True):
+        cell = features.shape[-1] // 2 - 1
+        (gradient,) = torch.autograd.grad(features[0, :, cell, cell].sum(), crop, retain_graph=True)
+        seen = (gradient.abs().sum(dim=(0, 1)) > 0).any(dim=0).nonzero().flatten()
+        if seen[0] > 0 and seen[-1] < 254:  # the crop's edge cuts nothing off what is seen
+            assert (seen[0] + seen[-1]).item() / 2 == grid.first + cell * grid.stride
+            measured += 1
+    assert measured >= 3
+
+
+def test_a_resnet_s_windows_are_those_of_the_public_code():
+    grids = BACKBONES["resnet50"](used_layers=EARLY["resnet18"]).grids
+    assert Refine(256, (64, 256, 512), grids[:3]).windows == RESNET_WINDOWS
+
+
+@pytest.mark.parametrize("name", EARLY)
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("side", "cell"), [(255, (12, 12)), (255, (10, 14)), (143, (5, 5)), (143, (4, 6))])
+def test_the_middle_of_a_window_of_early_features_sees_the_middle_of_the_masks(name, level: int, side: int, cell):
+    backbone = without_maximum(name, EARLY[name])
+    refine = Refine(8, backbone.out_channels[:3], backbone.grids[:3])
     crop = torch.rand(1, 3, side, side, requires_grad=True)
     features = backbone(crop)[level]
-    window = _windows(features, torch.tensor([[0, *cell]]), *LEVELS[level])
-    middle = LEVELS[level][0] // 2
+    window = _windows(features, torch.tensor([[0, *cell]]), *refine.windows[level])
+    middle = refine.windows[level][0] // 2
     window[0, :, middle, middle].sum().backward()
     seen = crop.grad.abs().sum(dim=(0, 1)) > 0
     _, padding = CROPS[side]
@@ -59,7 +94,7 @@ def test_cells_inside_are_those_whose_windows_are(side: int):
 
 def identity_refinement(features: list[int]) -> Refine:
     """A refinement that draws the first channel of the finest features, enlarged, and nothing else."""
-    refine = Refine(8, features)
+    refine = Refine(8, features, [Grid(2, 3), Grid(4, 3), Grid(8, 7)])  # a ResNet's
     for parameter in refine.parameters():
         nn.init.zeros_(parameter)
     for conv in (refine.v0[0], refine.v0[2], refine.post2):

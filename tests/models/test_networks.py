@@ -9,7 +9,7 @@ import torch
 import pysot
 from pysot.geometry import score_size
 from pysot.models import build_model
-from pysot.models.backbone import BACKBONES
+from pysot.models.backbone import BACKBONES, Grid
 from pysot.models.head import HEADS, MASK_HEADS, REFINERS, Refine
 from pysot.models.head.refine import _windows
 from pysot.models.neck import NECKS, AdjustAllLayer
@@ -243,8 +243,8 @@ def test_masks_need_a_mask_head_and_refinement_three_maps():
         output = network(network.encode_template(images(1, 127)), images(1, 287))
     with pytest.raises(ValueError, match="no mask head"):
         network.masks_at(output, torch.tensor([[0, 0, 0]]))
-    with pytest.raises(ConfigError, match=r"needs three feature maps of stride 2, 4 and 8 .* got 1"):
-        Refine(256, (64,))
+    with pytest.raises(ConfigError, match=r"needs three feature maps of stride 2, 4 and 8 .* got \[2\]"):
+        Refine(256, (64,), (Grid(2, 3),))
     assert set(MASK_HEADS) == {"MaskCorr"}
     assert set(REFINERS) == {"Refine"}
 

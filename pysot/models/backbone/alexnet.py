@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from pysot.models.backbone.base import BACKBONES, Backbone
+from pysot.models.backbone.base import BACKBONES, Backbone, Grid
 
 _WIDTHS = (96, 256, 384, 384, 256)
-_STRIDES = {2: 8, 3: 8, 4: 8, 5: 8}
+_GRIDS = {2: Grid(8, 19), 3: Grid(8, 27), 4: Grid(8, 35), 5: Grid(8, 43)}
 
 
 def _stages(width_mult: float) -> list[list[nn.Module]]:
@@ -47,7 +47,7 @@ class _SiamRPNAlexNet(Backbone):
 
     def __init__(self, width_mult: float = 1.0, used_layers: Sequence[int] = (5,)) -> None:
         channels = {stage: int(width * width_mult) for stage, width in enumerate(_WIDTHS, 1) if stage > 1}
-        super().__init__(used_layers, channels, _STRIDES)
+        super().__init__(used_layers, channels, _GRIDS)
 
 
 @BACKBONES.register("alexnet")
@@ -92,7 +92,7 @@ class AlexNetSiamFC(Backbone):
     """
 
     def __init__(self, used_layers: Sequence[int] = (5,)) -> None:
-        super().__init__(used_layers, {stage: width for stage, width in enumerate(_WIDTHS, 1) if stage > 1}, _STRIDES)
+        super().__init__(used_layers, {stage: width for stage, width in enumerate(_WIDTHS, 1) if stage > 1}, _GRIDS)
         first, second, third, fourth, fifth = _WIDTHS
 
         def norm(channels: int) -> nn.BatchNorm2d:

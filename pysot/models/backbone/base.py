@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from pysot.utils import ConfigError, Registry
 
 BACKBONES: Registry[Callable[..., Backbone]] = Registry("backbone")
+
+
+class Grid(NamedTuple):
+    """Where the cells of a feature map lie in the image: the middle of cell i is pixel ``first + i * stride``."""
+
+    stride: int
+    first: int
 
 
 class Backbone(nn.Module):
@@ -20,13 +28,13 @@ class Backbone(nn.Module):
     Args:
         used_layers: Indices of the stages whose outputs are returned, ascending.
         channels: Output channels by stage index; a stage that cannot be used is absent.
-        strides: Strides by stage index.
+        grids: By stage index where the cells of its output lie.
 
     Raises:
         ConfigError: An index without a stage, or not ascending.
     """
 
-    def __init__(self, used_layers: Sequence[int], channels: dict[int, int], strides: dict[int, int]) -> None:
+    def __init__(self, used_layers: Sequence[int], channels: dict[int, int], grids: dict[int, Grid]) -> None:
         super().__init__()
         layers = tuple(int(layer) for layer in used_layers)
         if not layers or list(layers) != sorted(set(layers)) or not set(layers) <= set(channels):
@@ -36,7 +44,8 @@ class Backbone(nn.Module):
             )
         self.used_layers = layers
         self.out_channels = tuple(channels[layer] for layer in layers)
-        self.strides = tuple(strides[layer] for layer in layers)
+        self.grids = tuple(grids[layer] for layer in layers)
+        self.strides = tuple(grid.stride for grid in self.grids)
 
     @property
     def depth(self) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from pysot.models.backbone.base import BACKBONES, Backbone
+from pysot.models.backbone.base import BACKBONES, Backbone, Grid
 from pysot.ops import dilated_depthwise_conv
 
 # Expansion, channels before the width multiplier, blocks, stride of the first block, dilation.
@@ -23,7 +23,7 @@ _STAGES = (
     (6, 320, 1, 1, 4),
 )
 _FIRST_CHANNELS = 32
-_STAGE_STRIDES = {0: 2, 1: 2, 2: 4, 3: 8, 4: 8, 5: 8, 6: 8, 7: 8}
+_GRIDS = {0: Grid(2, 1), 1: Grid(2, 1), 2: Grid(4, 3), **dict.fromkeys(range(3, 8), Grid(8, 7))}
 
 
 class DepthwiseConv2d(nn.Conv2d):
@@ -73,7 +73,7 @@ class MobileNetV2(Backbone):
     def __init__(self, width_mult: float = 1.0, used_layers: Sequence[int] = (3, 5, 7)) -> None:
         channels = {0: int(_FIRST_CHANNELS * width_mult)}
         channels |= {stage: int(row[1] * width_mult) for stage, row in enumerate(_STAGES, 1)}
-        super().__init__(used_layers, channels, _STAGE_STRIDES)
+        super().__init__(used_layers, channels, _GRIDS)
         self.layer0 = nn.Sequential(
             nn.Conv2d(3, channels[0], 3, stride=2, padding=0, bias=False),
             nn.BatchNorm2d(channels[0]),

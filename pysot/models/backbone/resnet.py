@@ -11,7 +11,9 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from pysot.models.backbone.base import BACKBONES, Backbone
+from pysot.models.backbone.base import BACKBONES, Backbone, Grid
+
+_GRIDS = {0: Grid(2, 3), 1: Grid(4, 3), 2: Grid(8, 7), 3: Grid(8, 7), 4: Grid(8, 7)}
 
 
 def _conv3x3(in_channels: int, out_channels: int, stride: int, dilation: int) -> nn.Conv2d:
@@ -92,7 +94,7 @@ class ResNet(Backbone):
         used_layers: Sequence[int] = (2, 3, 4),
     ) -> None:
         widths = {stage: 64 * 2 ** (stage - 1) * block.expansion for stage in range(1, 5)}
-        super().__init__(used_layers, {0: 64, **widths}, {0: 2, 1: 4, 2: 8, 3: 8, 4: 8})
+        super().__init__(used_layers, {0: 64, **widths}, _GRIDS)
         self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=0, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)

@@ -11,13 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from pysot.models.backbone import Grid
 from pysot.utils import ConfigError, Registry
 
 REFINERS: Registry[type[Refine]] = Registry("mask refinement (REFINE.TYPE)")
 
-# For each early feature map, finest first: side of the window, cells per cell of the score map, zero padding.
-_WINDOWS = ((61, 4, 16), (31, 2, 8), (15, 1, 4))
+# For each early feature map, finest first: side of the window.
+_SIDES = (61, 31, 15)
 _MASK_SIZE = 127
+# Of the score map's cells: cell i's mask begins i strides after the first one's, which begins so far before the crop.
+_STRIDE, _BEFORE = 8, 32
 
 
 @REFINERS.register("Refine")
@@ -27,17 +30,20 @@ class Refine(nn.Module):
     Args:
         correlation_channels: Channels of the mask head's correlation.
         feature_channels: Channels of the early maps of stride 2, 4 and 8.
+        grids: Where their cells lie.
     """
 
     mask_size = _MASK_SIZE
 
-    def __init__(self, correlation_channels: int, feature_channels: Sequence[int]) -> None:
+    def __init__(self, correlation_channels: int, feature_channels: Sequence[int], grids: Sequence[Grid]) -> None:
         super().__init__()
-        if len(feature_channels) != len(_WINDOWS):
+        strides = [grid.stride for grid in grids]
+        if strides != [2, 4, 8]:
             raise ConfigError(
-                f"REFINE needs three feature maps of stride 2, 4 and 8 before the head's, got {len(feature_channels)} "
+                f"REFINE needs three feature maps of stride 2, 4 and 8 before the head's, got {strides} "
                 f"(BACKBONE.KWARGS.used_layers)"
             )
+        self.windows = tuple(map(window_of, _SIDES, grids))
         widths = (4, 16, 32)
         for level, (channels, width) in enumerate(zip(feature_channels, widths, strict=True)):
             self.add_module(f"v{level}", _two_convs(channels, channels // 4, width))
@@ -68,10 +74,21 @@ class Refine(nn.Module):
         of_crops = torch.cat([cells[:, :1] // templates_per_crop, cells[:, 1:]], dim=1)
         sizes = (31, 61, _MASK_SIZE)
         for step, (level, size) in enumerate(zip((2, 1, 0), sizes, strict=True)):
-            window = _windows(features[level], of_crops, *_WINDOWS[level])
+            window = _windows(features[level], of_crops, *self.windows[level])
             merged = self.get_submodule(f"h{level}")(out) + self.get_submodule(f"v{level}")(window)
             out = self.get_submodule(f"post{step}")(interpolate(merged, size=(size, size), mode="nearest"))
         return out[:, 0]
+
+
+def window_of(side: int, grid: Grid) -> tuple[int, int, int]:
+    """Return the windows in a feature map whose middles are the masks' middles.
+
+    Returns:
+        Side, cells from window to window, and how many cells the first one begins before the map: (61, 4, 16),
+        (31, 2, 8) and (15, 1, 4) for a ResNet.
+    """
+    middle = (_MASK_SIZE - 1) // 2 - _BEFORE  # pixel of the crop, of the first cell's mask
+    return side, _STRIDE // grid.stride, side // 2 - (middle - grid.first) // grid.stride
 
 
 def _two_convs(in_channels: int, hidden: int, out_channels: int) -> nn.Sequential:
