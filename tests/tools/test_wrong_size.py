@@ -1,0 +1,93 @@
+"""The benchmark of wrong sizes: a tracker that knows, one that repeats and one that goes half-way are told apart."""
+
+from __future__ import annotations
+
+import doctest
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks import wrong_size
+from pysot.trackers import Prediction
+from toolkit.regions import Regions
+from toolkit.sequence import Frames, Sequence
+
+SIDE = 20.0
+
+
+@dataclass(frozen=True)
+class Believed:
+    center_xy: np.ndarray
+    size_wh: np.ndarray
+
+
+class Mending:
+    """Answers with the true centre, and a size that takes back a share of the mistake, on a logarithmic scale."""
+
+    def __init__(self, share: float, score: float = 0.5) -> None:
+        self.share, self.score = share, score
+
+    def start(self, frame, box):
+        return Believed(np.zeros(2), np.asarray(box[2:]))
+
+    def step(self, frames, states):
+        assert len(frames) == len(states) == 1
+        (state,) = states
+        answered = state.size_wh * (SIDE / state.size_wh) ** self.share
+        after = state.size_wh * (1 - self.score) + answered * self.score
+        box = np.concatenate([state.center_xy - after / 2, after])
+        return [(state, Prediction(box, self.score, False))]
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Sequence:
+    for index in range(31):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.zeros((80, 80, 3), np.uint8))
+    truth = np.tile([30.0, 25.0, SIDE, SIDE], (31, 1))
+    truth[15] = np.nan
+    return Sequence("still", Frames(tmp_path), Regions.from_array(truth))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("factor", [0.5, 0.8, 1.25, 2.0])
+def test_the_share_that_is_mended(video, share: float, factor: float):
+    found = list(wrong_size.looks(Mending(share), video, factor, every=10))
+    assert len(found) == 2  # frames 5 and 25; frame 15 has no truth
+    side = factor ** (1 - share)
+    for look in found:
+        assert look.side == pytest.approx(side)
+        assert look.overlap == pytest.approx(min(side, 1 / side) ** 2)
+    cells = wrong_size.row(factor, found).strip("| ").split(" | ")
+    assert cells[:3] == [f"{factor:g}", f"{side:.3f}", f"{share:.2f}"]
+    assert cells[4:] == ["0.0%", "0.50"]
+
+
+def test_an_answer_about_something_else_is_lost_and_no_size():
+    found = [wrong_size.Look(0.9, 1.0, 0.8), wrong_size.Look(0.1, 5.0, 0.6)]
+    assert wrong_size.row(1.0, found) == "| 1 | 1.000 |  | 0.500 | 50.0% | 0.70 |"
+    assert "nan" in wrong_size.row(0.5, [wrong_size.Look(0.0, 5.0, 0.6)])
+
+
+def test_its_example_holds():
+    found = doctest.testmod(wrong_size)
+    assert found.attempted
+    assert not found.failed
+
+
+def test_the_command(capsys, monkeypatch):
+    monkeypatch.setattr(wrong_size, "FACTORS", (0.8, 1.0))
+    assert wrong_size.main(["--every", "40", "--device", "cpu"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("siamrpn_nano (siamrpn_nano.safetensors) on Builtin: ")
+    small, true = (line.strip("| ").split(" | ") for line in lines[-2:])
+    assert (small[0], true[0]) == ("0.8", "1")
+    assert 0.8 < float(small[1]) < float(true[1]) < 1.3
+    assert float(true[3]) > 0.6
+
+
+def test_trackers_that_answer_without_boxes_are_refused(capsys):
+    assert wrong_size.main(["--config", "siamfc_alex", "--snapshot", "none.pth"]) == 2
+    assert "SiamFC tries a few sizes" in capsys.readouterr().err
