@@ -1,13 +1,12 @@
 """Run a recipe for a CPU from nothing to its scores, with a stopwatch.
 
-    python benchmarks/recipe.py --config siamfc_synthetic --folder /tmp/siamfc
-    python benchmarks/recipe.py --config siamfc_synthetic --folder /tmp/siamfc --real ../shared/data/otb
-    python benchmarks/recipe.py --config siamrpn_mobilev2_synthetic --folder /tmp/siamrpn --data /tmp/siamfc/data
-    python benchmarks/recipe.py --after siammask_synthetic --config siammask_synthetic_refine --folder /tmp/siammask
+    python benchmarks/recipe.py --config siamfc_synthetic --folder synthetic
+    python benchmarks/recipe.py --config siamrpn_mobilev2_synthetic --folder synthetic --real ../shared/data/otb
+    python benchmarks/recipe.py --after siammask_synthetic --config siammask_synthetic_refine --folder synthetic
 
 Videos are drawn, a network is trained on them, and the tracker is tested on drawn videos it has not seen, and with
 --real on the sequences of OTB100 whose images are in that folder. Beside it stands a box that never moves. The same
-command line goes on where it was stopped.
+command line goes on where it was stopped; recipes share a folder and its videos. KEY VALUE apply to every stage.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--after",
         metavar="NAME",
-        help="train this first; --config starts from its best weights (TRAIN.PRETRAINED) instead of a backbone's",
+        help="recipe to train first; --config starts from its best weights (TRAIN.PRETRAINED)",
     )
     parser.add_argument("--processes", type=int, default=2, help="of every stage (default: %(default)s)")
     parser.add_argument("--real", type=Path, metavar="DIR", help="folder with OTB100/")
@@ -98,13 +97,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     watch = Stopwatch()
     try:
         cfg_from_args(args)  # a wrong name is found out before an hour's work
+        if args.after is not None:
+            load_cfg(args.after, args.opts)
         draw(args, data, watch)
         if args.after is None:
             train(args, args.config, folder, data, watch)
         else:
-            train(args, args.after, folder / "before", data, watch)
-            start = ["TRAIN.PRETRAINED", folder / "before" / "snapshot" / "best.pth"]
-            train(args, args.config, folder, data, watch, *start)
+            train(args, args.after, folder, data, watch)
+            train(args, args.config, folder, data, watch, "TRAIN.PRETRAINED", best_weights(folder, args.after))
         found = [test(args, folder, data, "Synthetic", [], watch)]
         if args.real is not None:
             videos = sequences_with_images(args.real, "OTB100")
@@ -126,7 +126,8 @@ def train(
     args: argparse.Namespace, config: str, folder: Path, data: Path, watch: Stopwatch, *settings: str | Path
 ) -> None:
     """Train on the drawn videos, from fresh weights, from those of a backbone that the zoo has, or as set."""
-    places: list[str | Path] = ["TRAIN.SNAPSHOT_DIR", folder / "snapshot", "TRAIN.LOG_DIR", folder / "logs"]
+    weights = best_weights(folder, config)
+    places: list[str | Path] = ["TRAIN.SNAPSHOT_DIR", weights.parent, "TRAIN.LOG_DIR", weights.parents[1] / "logs"]
     for name, file in (("SYNTHETIC", "train.json"), ("SYNTHETIC_VAL", "val.json")):
         places += [f"DATASET.{name}.ROOT", data / "crop511", f"DATASET.{name}.ANNO", data / file]
     pretrained = load_cfg(config).BACKBONE.PRETRAINED
@@ -135,7 +136,12 @@ def train(
         watch.run("fetch", "tools/zoo.py", "fetch", backbone)
         places += ["BACKBONE.PRETRAINED", zoo.fetch(backbone)]
     launch = f"-m torch.distributed.run --nproc-per-node {args.processes} tools/train.py --device cpu --resume auto"
-    watch.run("train", *launch.split(), "--config", config, *places, *settings, *args.opts)
+    watch.run(f"train {Path(config).name}", *launch.split(), "--config", config, *places, *settings, *args.opts)
+
+
+def best_weights(folder: Path, config: str) -> Path:
+    """Return where the best weights of a training are."""
+    return folder / Path(config).name / "snapshot" / "best.pth"
 
 
 def test(
@@ -150,7 +156,7 @@ def test(
         "--results",
         results,
         "--snapshot",
-        folder / "snapshot" / "best.pth",
+        best_weights(folder, args.config),
     ]
     names = [
         "--config",

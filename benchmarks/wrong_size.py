@@ -5,13 +5,14 @@ frame: which box does the network answer with? A tracker whose answer only repea
 target that grows, and what went wrong once stays wrong.
 
     python benchmarks/wrong_size.py                                     # the default model on the built-in benchmark
-    python benchmarks/wrong_size.py --config siammask_r50_l3 --dataset OTB100 --every 30
+    python benchmarks/wrong_size.py --config siammask_r50_l3 --dataset OTB100 --sequences Couple Jumping --every 30
     python benchmarks/wrong_size.py --config siamrpn_nano --snapshot snapshot/best.pth --dataset VOT2018
 
 "answered" is the median of answered side by true side (roots of the areas), 1 if all is well; "mended" is the share of
 the mistake that this takes back, on a logarithmic scale: 0 repeats the mistake, 1 knows better. Answers that overlap
-with the truth by less than 0.2 count as lost and not as a size. For trackers whose networks answer with boxes: all but
-SiamFC.
+with the truth by less than 0.2 count as lost and not as a size. The overlap is a mean, the score a median. Sizes that
+trackers do not believe in, below 10 pixels or larger than the frame, are left out. For trackers whose networks answer
+with boxes: all but SiamFC.
 """
 
 from __future__ import annotations
@@ -32,17 +33,19 @@ from tqdm import tqdm
 
 import pysot
 from pysot.config import add_config_arguments
-from pysot.config.cli import at_least_one
+from pysot.config.cli import at_least_one, split_overrides
 from pysot.run_record import find_model
-from pysot.trackers import Tracker
+from pysot.trackers import TRACKERS, SiamRPNTracker, Tracker
 from pysot.utils import InputError, PysotError
 from toolkit.datasets import default_root, load_dataset
 from toolkit.errors import ToolkitError
 from toolkit.overlap import iou_xywh
 from toolkit.protocols import start_box_xywh
+from toolkit.runner import narrowed
 from toolkit.sequence import Sequence as Video
 
 FACTORS = (0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
+SMALLEST = 10.0  # pixels; trackers clip what is below, and what is larger than the frame
 LOST = 0.2  # overlap below which an answer is about something else
 # The size becomes the answer's share `score` and the rest of the old one: see SiamRPNTracker.
 AT_ONCE = ("TRACK.LR", 1.0, "TRACK.PENALTY_K", 0.0)
@@ -70,10 +73,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--snapshot", metavar="FILE", help="checkpoint (default: the public one of the configuration)")
     parser.add_argument("--dataset", default="Builtin", metavar="NAME", help="benchmark (default: %(default)s)")
     parser.add_argument("--dataset-root", type=Path, metavar="DIR", help="of the benchmarks (default: testing_dataset)")
+    parser.add_argument("--sequences", nargs="+", default=[], metavar="NAME", help="only these")
     parser.add_argument("--every", type=at_least_one, default=15, metavar="N", help="frames from look to look")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
     add_config_arguments(parser)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.sequences, overrides = split_overrides(args.sequences)
+    args.opts += overrides
+    return args
 
 
 def looks(tracker: Tracker[Any], video: Video, factor: float, every: int) -> Iterator[Look]:
@@ -81,7 +88,7 @@ def looks(tracker: Tracker[Any], video: Video, factor: float, every: int) -> Ite
 
     Args:
         tracker: Made with `AT_ONCE`.
-        video: Its targets are started on the first frame; frames without a box are passed over.
+        video: Its target is started on the first frame; frames without it are passed over.
         factor: On width and height.
         every: Frames from look to look; the first is half as many after the start.
     """
@@ -91,9 +98,14 @@ def looks(tracker: Tracker[Any], video: Video, factor: float, every: int) -> Ite
         true: FloatArray = truth[index]
         if not np.isfinite(true).all() or not (true[2:] > 0).all():
             continue
-        believed = true[2:] * factor
+        if video.visible is not None and not video.visible[index]:
+            continue
+        frame, believed = video.frame(index), true[2:] * factor
         state = replace(start, center_xy=true[:2] + true[2:] / 2, size_wh=believed)
-        ((_, prediction),) = tracker.step([video.frame(index)], [state])
+        ((_, prediction),) = tracker.step([frame], [state])
+        largest = np.array(frame.shape[1::-1])
+        if any(((size <= SMALLEST) | (size >= largest)).any() for size in (believed, prediction.bbox[2:])):
+            continue  # it was clipped: what the network answered is not known
         answered = answered_size(believed, prediction.bbox[2:], prediction.score)
         center = prediction.bbox[:2] + prediction.bbox[2:] / 2
         box = np.concatenate([center - answered / 2, answered])
@@ -113,6 +125,8 @@ def answered_size(believed: FloatArray, after: FloatArray, score: float) -> Floa
 
 def row(factor: float, found: Sequence[Look]) -> str:
     """Return a line of the table."""
+    if not found:
+        return f"| {factor:g} | - | | - | - | - |"
     overlap, side, score = np.array(found).T
     kept = side[overlap >= LOST]
     answered = float(np.median(kept)) if len(kept) else math.nan
@@ -126,18 +140,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         model = find_model(args.config, args.snapshot, [*args.opts, *AT_ONCE])
-        if model.cfg.TRACK.TYPE == "SiamFCTracker":
-            raise InputError(f"{model.name} answers with no boxes: SiamFC tries a few sizes")
+        if not issubclass(TRACKERS[model.cfg.TRACK.TYPE], SiamRPNTracker):
+            raise InputError(f"{model.name} answers with no boxes: {model.cfg.TRACK.TYPE} tries a few sizes")
         tracker = pysot.load_tracker(cfg=model.cfg, snapshot=model.snapshot, device=args.device)
         dataset = load_dataset(args.dataset, args.dataset_root or default_root())
+        dataset = narrowed(dataset, args.sequences) if args.sequences else dataset
+        if dataset.benchmark.withheld:
+            raise InputError(f"{dataset.benchmark.name}: where its targets are is not known, its server scores")
         found: dict[float, list[Look]] = {factor: [] for factor in FACTORS}
         for video in tqdm(dataset.sequences, unit="sequence"):
             for factor, of_factor in found.items():
                 of_factor += looks(tracker, video, factor, args.every)
+        if not found[1.0]:
+            raise InputError(f"{dataset.benchmark.name}: nothing to look at; lower --every {args.every}")
     except (PysotError, ToolkitError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"{model.name} ({model.snapshot.name}) on {dataset.benchmark.name}: {len(found[1.0])} looks for each size\n")
+    print(
+        f"{model.name} ({model.snapshot.name}) on {dataset.benchmark.name}, {len(found[1.0])} looks at the true size\n"
+    )
     print("| believed / true | answered / true | mended | overlap | lost | score |\n|---|---|---|---|---|---|")
     for factor, of_factor in found.items():
         print(row(factor, of_factor))

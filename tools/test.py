@@ -10,6 +10,7 @@ import argparse
 import functools
 import importlib
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence as Series
@@ -291,9 +292,10 @@ def conclude(name: str, task: Task, outcome: Outcome, args: argparse.Namespace) 
     done = f"{len(names) - len(outcome.failures)} of {len(names)} sequence{'s' if len(names) > 1 else ''}"
     print(f"{folder}: {done}{speed}")
     if not task.dataset.benchmark.withheld:
-        root = f" --dataset-root {args.dataset_root}" if args.dataset_root else ""
-        only = f" --trackers {folder.name}" if args.video else ""  # it may not be compared with those run on all
-        print(f"to score it: python tools/eval.py --dataset {name} --results {args.results}{root}{only}")
+        words = ["python", "tools/eval.py", "--dataset", name, "--results", str(args.results)]
+        words += ["--dataset-root", str(args.dataset_root)] if args.dataset_root else []
+        words += ["--trackers", folder.name] if args.video else []  # it may not be compared with those run on all
+        print(f"to score it: {shlex.join(words)}")
     elif not outcome.failures and not args.video:
         print(f"to submit: {write_submission(task.dataset, folder, task.repetitions)}")
 

@@ -91,7 +91,7 @@ def _row(entry: ZooEntry, cache_dir: str | None) -> tuple[str, ...]:
         f"{entry.name} (default)" if entry.name == DEFAULT_MODEL else entry.name,
         entry.config or f"({entry.kind})",
         "?" if size is None else f"{size / 1e6:.1f} MB",
-        "shipped" if entry.local is not None else "yes" if cached else "no",
+        ("shipped" if entry.local is not None else "yes") if cached else "no",
         entry.licence,
         ", ".join(figures) or "-",
     )
@@ -101,7 +101,7 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([_as_json(entry, args.cache_dir) for entry in entries()], indent=2))
         return 0
-    header = ("name", "config", "size", "cached", "licence", "published by its authors")
+    header = ("name", "config", "size", "here", "licence", "published by its authors")
     rows = [header, *(_row(entry, args.cache_dir) for entry in entries())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     for row in rows:

@@ -32,11 +32,12 @@ def narrow(name: str) -> list[Any]:
     """
     cfg = pysot.load_cfg(name)
     if cfg.MASK.MASK:
-        # The refinement needs the ResNet's cells; 11 cells are those of its own recipe.
-        small = ["BACKBONE.TYPE", "resnet18", "ADJUST.KWARGS.in_channels", [256], "ADJUST.KWARGS.out_channels", [8]]
+        small = ["ADJUST.KWARGS.out_channels", [8]]
         if cfg.BACKBONE.TYPE == "mobilenetv2":
-            small += ["BACKBONE.KWARGS", {"used_layers": [0, 1, 2, 3] if cfg.REFINE.REFINE else [3]}]
-            small += ["BACKBONE.TRAIN_LAYERS", ["layer2", "layer3"] if cfg.BACKBONE.TRAIN_LAYERS else []]
+            small += ["BACKBONE.KWARGS.width_mult", 0.25, "ADJUST.KWARGS.in_channels", [24]]
+        else:
+            small += ["BACKBONE.TYPE", "resnet18", "ADJUST.KWARGS.in_channels", [256]]
+        # 11 cells are those of the refinement's own recipe.
         small += ["RPN.KWARGS.in_channels", 8, "RPN.KWARGS.out_channels", 8]
         small += ["MASK.KWARGS.in_channels", 8, "MASK.KWARGS.hidden", 32]
         return [*small, "TRAIN.SEARCH_SIZE", 143, "TRAIN.OUTPUT_SIZE", 11]

@@ -159,7 +159,20 @@ def test_frozen_parts_that_start_fresh_are_told(data: Path):
     assert re.fullmatch(r"TRAIN.FROZEN: \d+ fresh weights of backbone, neck, rpn_head are never trained .*", *notes)
 
 
-def test_the_second_stage_starts_from_what_the_first_keeps():
-    first, second = (pysot.load_cfg(f"siammask_r50_{stage}").TRAIN for stage in ("base", "refine"))
+STAGES = [("siammask_r50_base", "siammask_r50_refine"), ("siammask_synthetic", "siammask_synthetic_refine")]
+
+
+@pytest.mark.parametrize("stages", STAGES)
+def test_the_second_stage_starts_from_what_the_first_keeps(stages):
+    first, second = (pysot.load_cfg(stage).TRAIN for stage in stages)
     assert Path(second.PRETRAINED) == Path(first.SNAPSHOT_DIR) / "best.pth"
     assert len({Path(train[key]) for train in (first, second) for key in ("SNAPSHOT_DIR", "LOG_DIR")}) == 4
+
+
+@pytest.mark.parametrize("stages", STAGES)
+def test_the_second_stage_is_the_first_one_s_network_and_wastes_no_pair(stages):
+    first, second = map(pysot.load_cfg, stages)
+    for section in ("ADJUST", "RPN", "MASK"):
+        assert first[section] == second[section]
+    assert first.BACKBONE.KWARGS.used_layers[-1] == second.BACKBONE.KWARGS.used_layers[-1]
+    assert second.DATASET.NEG == 0  # a pair of different targets has no mask to learn

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import nn
@@ -10,11 +12,17 @@ from pysot.models.backbone import BACKBONES, Grid
 from pysot.models.head import Refine
 from pysot.models.head.refine import _windows
 from pysot.models.losses import MaskTerm, mask_loss, mask_windows
+from pysot.utils import ConfigError
 
 # Side of the search crop, cells of its score map, how far the first cell's window begins before the crop.
 CROPS = {255: (25, 32), 143: (11, 32)}
 # The refinement's windows in a ResNet's early features: side, stride, padding, as in the public code.
 RESNET_WINDOWS = ((61, 4, 16), (31, 2, 8), (15, 1, 4))
+ALL_LAYERS = {
+    **dict.fromkeys(("resnet18", "resnet34", "resnet50"), range(5)),
+    "mobilenetv2": range(8),
+    **dict.fromkeys(("alexnet", "alexnetlegacy", "alexnetsiamfc"), range(2, 6)),
+}
 EARLY = {"resnet18": (0, 1, 2, 3), "mobilenetv2": (1, 2, 3, 5)}
 
 
@@ -26,7 +34,7 @@ def blob(side: int, box: tuple[int, int, int, int]) -> torch.Tensor:
     return mask
 
 
-def without_maximum(name: str, used_layers: tuple[int, ...]) -> nn.Module:
+def without_maximum(name: str, used_layers: Sequence[int]) -> nn.Module:
     """A backbone with averages for maxima: the same geometry, and every pixel counts."""
     torch.manual_seed(0)
     backbone = BACKBONES[name](used_layers=used_layers).eval()
@@ -41,8 +49,7 @@ def without_maximum(name: str, used_layers: tuple[int, ...]) -> nn.Module:
 
 @pytest.mark.parametrize("name", sorted(BACKBONES))
 def test_cells_lie_where_the_grids_say(name: str):
-    layers = {"resnet": range(5), "mobile": range(8), "alexne": range(2, 6)}[name[:6]]
-    backbone = without_maximum(name, tuple(layers))
+    backbone = without_maximum(name, ALL_LAYERS[name])
     crop = torch.rand(1, 3, 255, 255, requires_grad=True)
     measured = 0
     for features, grid in zip(backbone(crop), backbone.grids, strict=True):
@@ -58,6 +65,11 @@ def test_cells_lie_where_the_grids_say(name: str):
 def test_a_resnet_s_windows_are_those_of_the_public_code():
     grids = BACKBONES["resnet50"](used_layers=EARLY["resnet18"]).grids
     assert Refine(256, (64, 256, 512), grids[:3]).windows == RESNET_WINDOWS
+
+
+def test_a_level_without_a_cell_in_the_middle_of_the_masks_is_refused():
+    with pytest.raises(ConfigError, match=r"cells lie at Grid\(stride=2, first=2\): none is at pixel 31"):
+        Refine(8, (16, 16, 16), [Grid(2, 2), Grid(4, 3), Grid(8, 7)])
 
 
 @pytest.mark.parametrize("name", EARLY)

@@ -105,7 +105,8 @@ def test_an_executor_serves_several_trackers(network, crop):
 
 
 @pytest.mark.parametrize(
-    "experiment", ["siamfc_synthetic", "siamrpn_mobilev2_synthetic", "siammask_synthetic", "dasiamrpn_distractor"]
+    "experiment",
+    ["siamfc_synthetic", "siamrpn_mobilev2_synthetic", "siammask_synthetic_refine", "dasiamrpn_distractor"],
 )
 def test_bfloat16_rounds_and_gives_float32(experiment):
     torch.manual_seed(1)

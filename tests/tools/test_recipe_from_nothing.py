@@ -22,18 +22,15 @@ def test_a_tenth_of_siamfc_beats_a_box_that_never_moves(tmp_path):
     assert found, done.stdout
     tracker, static = map(float, found.groups())
     assert tracker > static
-    assert re.search(r"^\| train \| \d+ \| \d+ \|$", done.stdout, re.MULTILINE)
+    assert re.search(r"^\| train siamfc_synthetic \| \d+ \| \d+ \|$", done.stdout, re.MULTILINE)
 
 
-def test_a_wrong_name_is_found_out_before_anything_is_drawn(tmp_path):
-    command = [
-        sys.executable,
-        "benchmarks/recipe.py",
-        "--config",
-        "siamfc_synthetik",
-        "--folder",
-        str(tmp_path / "new"),
-    ]
+@pytest.mark.parametrize(
+    "names",
+    [["--config", "siamfc_synthetik"], ["--config", "siammask_synthetic_refine", "--after", "siamfc_synthetik"]],
+)
+def test_a_wrong_name_is_found_out_before_anything_is_drawn(names, tmp_path):
+    command = [sys.executable, "benchmarks/recipe.py", *names, "--folder", str(tmp_path / "new")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert "siamfc_synthetic" in done.stderr

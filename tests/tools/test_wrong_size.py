@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import doctest
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -15,7 +15,8 @@ from pysot.trackers import Prediction
 from toolkit.regions import Regions
 from toolkit.sequence import Frames, Sequence
 
-SIDE = 20.0
+SIDE = 24.0
+SOME = ["approach", "spin"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,27 @@ def test_an_answer_about_something_else_is_lost_and_no_size():
     assert "nan" in wrong_size.row(0.5, [wrong_size.Look(0.0, 5.0, 0.6)])
 
 
+class Clipping(Mending):
+    """Repeats what it believes, and keeps to 10 pixels, as trackers do."""
+
+    def step(self, frames, states):
+        ((state, prediction),) = super().step(frames, states)
+        size = np.maximum(prediction.bbox[2:], 10)
+        return [(state, Prediction(np.concatenate([prediction.bbox[:2], size]), self.score, False))]
+
+
+def test_a_size_that_was_clipped_is_left_out(video):
+    assert not list(wrong_size.looks(Clipping(0.0), video, 0.4, every=10))
+    assert not list(wrong_size.looks(Mending(0.0), video, 4.0, every=10))  # as large as the frame
+    assert len(list(wrong_size.looks(Clipping(0.0), video, 0.6, every=10))) == 2
+    assert wrong_size.row(0.4, []) == "| 0.4 | - | | - | - | - |"
+
+
+def test_frames_in_which_the_target_is_said_to_be_absent_are_passed_over(video):
+    absent = replace(video, visible=np.arange(31) != 25)
+    assert len(list(wrong_size.looks(Mending(0.0), absent, 1.0, every=10))) == 1
+
+
 def test_its_example_holds():
     found = doctest.testmod(wrong_size)
     assert found.attempted
@@ -79,15 +101,20 @@ def test_its_example_holds():
 
 def test_the_command(capsys, monkeypatch):
     monkeypatch.setattr(wrong_size, "FACTORS", (0.8, 1.0))
-    assert wrong_size.main(["--every", "40", "--device", "cpu"]) == 0
+    assert wrong_size.main(["--every", "40", "--device", "cpu", "--sequences", *SOME]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("siamrpn_nano (siamrpn_nano.safetensors) on Builtin: ")
+    assert lines[0].startswith("siamrpn_nano (siamrpn_nano.safetensors) on Builtin, ")
     small, true = (line.strip("| ").split(" | ") for line in lines[-2:])
     assert (small[0], true[0]) == ("0.8", "1")
     assert 0.8 < float(small[1]) < float(true[1]) < 1.3
     assert float(true[3]) > 0.6
 
 
+def test_nothing_to_look_at_is_told(capsys):
+    assert wrong_size.main(["--every", "9999", "--device", "cpu", "--sequences", SOME[0]]) == 2
+    assert "nothing to look at; lower --every 9999" in capsys.readouterr().err
+
+
 def test_trackers_that_answer_without_boxes_are_refused(capsys):
     assert wrong_size.main(["--config", "siamfc_alex", "--snapshot", "none.pth"]) == 2
-    assert "SiamFC tries a few sizes" in capsys.readouterr().err
+    assert "SiamFCTracker tries a few sizes" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from zoo_wheels import MEMBER, checkpoint_bytes, wheel_entry, write_wheel
 
 import pysot.zoo.table as table
 from pysot.utils import Registry
+from pysot.zoo import LocalFile
 from tools import zoo
 
 CONTENT = checkpoint_bytes(0, 5000)
@@ -34,12 +36,24 @@ def test_list_is_a_table(cache, capsys):
     (cache / "unknown.pth").write_bytes(bytes(2_500_000))
     assert zoo.main(["list"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "name     config  size    cached  licence  published by its authors",
-        "fake     fake    0.0 MB  no      none     VOT2018 EAO 0.500",
-        "unknown  fake    2.5 MB  yes     none     -",
+        "name     config  size    here  licence  published by its authors",
+        "fake     fake    0.0 MB  no    none     VOT2018 EAO 0.500",
+        "unknown  fake    2.5 MB  yes   none     -",
         "",
         f"cache: {cache}",
     ]
+
+
+def test_list_marks_the_default_and_what_is_shipped(monkeypatch, tmp_path, capsys):
+    shipped = Registry("checkpoint")
+    for name, file in ((zoo.DEFAULT_MODEL, tmp_path / "there.pth"), ("other", tmp_path / "gone.pth")):
+        shipped.register(name)(dataclasses.replace(wheel_entry(CONTENT), name=name, sources=(LocalFile(str(file)),)))
+    (tmp_path / "there.pth").write_bytes(CONTENT)
+    monkeypatch.setattr(table, "ENTRIES", shipped)
+    assert zoo.main(["list"]) == 0
+    first, second = capsys.readouterr().out.splitlines()[1:3]
+    assert first.startswith(f"{zoo.DEFAULT_MODEL} (default)  fake    0.0 MB  shipped  ")
+    assert re.match(r"other +fake    0.0 MB  no  ", second)
 
 
 def test_list_as_json_has_everything(cache, capsys):

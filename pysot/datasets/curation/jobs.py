@@ -123,7 +123,7 @@ def _read_journal(journal: Path, settings: dict[str, Any]) -> dict[str, Any]:
         there, here = ({key: side[key] for key in differ if key in side} for side in (begun, expected))
         raise InputError(
             f"{journal.parent}: its run was begun with {json.dumps(there)}, this one has {json.dumps(here)}; "
-            f"give another output folder, or remove that one ({journal.name} is its record)"
+            f"give another --output, or remove {journal.name} and what was made with it there"
         )
     with journal.open("r+b") as file:
         file.truncate(good)

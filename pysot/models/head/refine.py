@@ -19,7 +19,8 @@ REFINERS: Registry[type[Refine]] = Registry("mask refinement (REFINE.TYPE)")
 # For each early feature map, finest first: side of the window.
 _SIDES = (61, 31, 15)
 _MASK_SIZE = 127
-# Of the score map's cells: cell i's mask begins i strides after the first one's, which begins so far before the crop.
+# Cell i of the score map has a mask that begins i strides after the first one's, which begins 32 pixels before the crop
+# (stride 8, BASE_SIZE 8).
 _STRIDE, _BEFORE = 8, 32
 
 
@@ -86,9 +87,15 @@ def window_of(side: int, grid: Grid) -> tuple[int, int, int]:
     Returns:
         Side, cells from window to window, and how many cells the first one begins before the map: (61, 4, 16),
         (31, 2, 8) and (15, 1, 4) for a ResNet.
+
+    Raises:
+        ConfigError: No cell of the map lies in the middle of a mask.
     """
     middle = (_MASK_SIZE - 1) // 2 - _BEFORE  # pixel of the crop, of the first cell's mask
-    return side, _STRIDE // grid.stride, side // 2 - (middle - grid.first) // grid.stride
+    cells, rest = divmod(middle - grid.first, grid.stride)
+    if rest:
+        raise ConfigError(f"REFINE cannot read a level whose cells lie at {grid}: none is at pixel {middle}")
+    return side, _STRIDE // grid.stride, side // 2 - cells
 
 
 def _two_convs(in_channels: int, hidden: int, out_channels: int) -> nn.Sequential:
