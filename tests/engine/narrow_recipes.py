@@ -33,10 +33,12 @@ def narrow(name: str) -> list[Any]:
     cfg = pysot.load_cfg(name)
     if cfg.MASK.MASK:
         small = ["ADJUST.KWARGS.out_channels", [8]]
-        if cfg.BACKBONE.TYPE == "mobilenetv2":
+        if cfg.BACKBONE.TYPE == "mobilenetv2" and cfg.REFINE.REFINE:
             small += ["BACKBONE.KWARGS.width_mult", 0.25, "ADJUST.KWARGS.in_channels", [24]]
         else:
             small += ["BACKBONE.TYPE", "resnet18", "ADJUST.KWARGS.in_channels", [256]]
+        if cfg.BACKBONE.TYPE == "mobilenetv2" and not cfg.REFINE.REFINE:  # too narrow, it learns no masks
+            small += ["BACKBONE.KWARGS", {"used_layers": [3]}, "BACKBONE.TRAIN_LAYERS", ["layer2", "layer3"]]
         # 11 cells are those of the refinement's own recipe.
         small += ["RPN.KWARGS.in_channels", 8, "RPN.KWARGS.out_channels", 8]
         small += ["MASK.KWARGS.in_channels", 8, "MASK.KWARGS.hidden", 32]

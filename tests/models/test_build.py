@@ -110,7 +110,7 @@ def test_the_neck_keeps_the_templates_centre(neck, template, center_size, cells)
             {"ADJUST.KWARGS.out_channels": [4, 4]},
             "the neck gets 1 levels, ADJUST.KWARGS.out_channels names 2",
         ),
-        ({"REFINE.REFINE": True}, r"REFINE needs three feature maps .* got 2 \(BACKBONE.KWARGS.used_layers\)"),
+        ({"REFINE.REFINE": True}, r"REFINE needs three feature maps .* got \[2, 4\] \(BACKBONE.KWARGS.used_layers\)"),
     ],
 )
 def test_faults_are_named_with_their_key(keys, message):

@@ -121,8 +121,10 @@ def _read_journal(journal: Path, settings: dict[str, Any]) -> dict[str, Any]:
         begun = entries[0] if isinstance(entries[0], dict) else {"settings": entries[0]}
         differ = [key for key in expected | begun if expected.get(key) != begun.get(key)]
         there, here = ({key: side[key] for key in differ if key in side} for side in (begun, expected))
+        same = {key: value for key, value in expected.items() if key not in differ}
         raise InputError(
-            f"{journal.parent}: its run was begun with {json.dumps(there)}, this one has {json.dumps(here)}; "
+            f"{journal.parent}: its run was begun with {json.dumps(there)}, this one has {json.dumps(here)} "
+            f"(the same in both: {json.dumps(same)}); "
             f"give another --output, or remove {journal.name} and what was made with it there"
         )
     with journal.open("r+b") as file:
