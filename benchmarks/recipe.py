@@ -100,11 +100,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.after is not None:
             load_cfg(args.after, args.opts)
         draw(args, data, watch)
-        if args.after is None:
-            train(args, args.config, folder, data, watch)
-        else:
+        start: list[str | Path] = []
+        if args.after is not None:
             train(args, args.after, folder, data, watch)
-            train(args, args.config, folder, data, watch, "TRAIN.PRETRAINED", best_weights(folder, args.after))
+            start = ["TRAIN.PRETRAINED", best_weights(folder, args.after)]
+        train(args, args.config, folder, data, watch, *start)
         found = [test(args, folder, data, "Synthetic", [], watch)]
         if args.real is not None:
             videos = sequences_with_images(args.real, "OTB100")
@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (PysotError, ToolkitError, OSError, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    report(Path(args.config).name, watch, found)
+    report(recipe_name(args.config), watch, found)
     return 0
 
 
@@ -136,12 +136,22 @@ def train(
         watch.run("fetch", "tools/zoo.py", "fetch", backbone)
         places += ["BACKBONE.PRETRAINED", zoo.fetch(backbone)]
     launch = f"-m torch.distributed.run --nproc-per-node {args.processes} tools/train.py --device cpu --resume auto"
-    watch.run(f"train {Path(config).name}", *launch.split(), "--config", config, *places, *settings, *args.opts)
+    watch.run(f"train {recipe_name(config)}", *launch.split(), "--config", config, *places, *settings, *args.opts)
 
 
 def best_weights(folder: Path, config: str) -> Path:
     """Return where the best weights of a training are."""
-    return folder / Path(config).name / "snapshot" / "best.pth"
+    return folder / recipe_name(config) / "snapshot" / "best.pth"
+
+
+def recipe_name(config: str) -> str:
+    """Return what a recipe is called, whose configuration is given by its name or its file.
+
+    Example:
+        >>> recipe_name("experiments/siamfc_synthetic/config.yaml"), recipe_name("siamfc_synthetic")
+        ('siamfc_synthetic', 'siamfc_synthetic')
+    """
+    return Path(config).resolve().parent.name if Path(config).name == "config.yaml" else Path(config).stem
 
 
 def test(
@@ -162,7 +172,7 @@ def test(
         "--config",
         args.config,
         "--tracker-name",
-        Path(args.config).name,
+        recipe_name(args.config),
         *(["--video", *videos] if videos else []),
     ]
     watch.run("test", *launch.split(), *places, *names, *args.opts)
@@ -171,7 +181,7 @@ def test(
     for sequence in dataset.sequences:
         boxes = [start_box_xywh(sequence.start_region)] * len(sequence)
         write_boxes(results / name / STATIC / f"{sequence.name}.txt", boxes)
-    return dataset, evaluate(dataset, results, [Path(args.config).name, STATIC]).scores
+    return dataset, evaluate(dataset, results, [recipe_name(args.config), STATIC]).scores
 
 
 def sequences_with_images(root: Path, name: str) -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from benchmarks import recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,6 +26,14 @@ def test_a_tenth_of_siamfc_beats_a_box_that_never_moves(tmp_path):
     tracker, static = map(float, found.groups())
     assert tracker > static
     assert re.search(r"^\| train siamfc_synthetic \| \d+ \| \d+ \|$", done.stdout, re.MULTILINE)
+
+
+def test_a_recipe_given_by_its_file_has_the_name_of_its_folder():
+    found = doctest.testmod(recipe)
+    assert found.attempted
+    assert not found.failed
+    first, second = (recipe.best_weights(Path("f"), f"experiments/{name}/config.yaml") for name in ("one", "two"))
+    assert (first, second) == (Path("f/one/snapshot/best.pth"), Path("f/two/snapshot/best.pth"))
 
 
 @pytest.mark.parametrize(
