@@ -101,6 +101,13 @@ KEYS: tuple[Key, ...] = (
     Key("TRAIN.CHANNELS_LAST", False, "", "keep channels last in memory", OURS),
     Key("TRAIN.COMPILE", False, "", "compile the network", OURS),
     Key("TRAIN.SYNC_BN", False, "", "normalise over the pairs of all processes", OURS),
+    Key(
+        "TRAIN.FREEZE_NORM_EPOCH",
+        -1,
+        "epochs",
+        "epoch from which normalisations keep their statistics and use them, as a tracker does; -1: none",
+        OURS,
+    ),
     Key("TRAIN.MAX_SKIPPED", 10, "steps", "steps in a row whose losses may not be finite", OURS),
     Key("TRAIN.KEEP_EVERY", 1, "epochs", "epochs between checkpoints that stay; the last one always does", OURS),
     Key("TRAIN.SEED", 0, "", "seed of weights, pairs and augmentation", OURS),

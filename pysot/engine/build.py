@@ -76,7 +76,14 @@ def build_plan(cfg: CfgNode, network: SiameseNet) -> TrainingPlan:
         ConfigError: BACKBONE.TRAIN_LAYERS names nothing of this backbone, or nothing is trained, at all or at first.
     """
     backbone = cfg.BACKBONE
-    plan = plan_training(network, backbone.TRAIN_LAYERS, backbone.LAYERS_LR, backbone.TRAIN_EPOCH, cfg.TRAIN.FROZEN)
+    plan = plan_training(
+        network,
+        backbone.TRAIN_LAYERS,
+        backbone.LAYERS_LR,
+        backbone.TRAIN_EPOCH,
+        cfg.TRAIN.FROZEN,
+        cfg.TRAIN.FREEZE_NORM_EPOCH,
+    )
     if not plan.trained(cfg.TRAIN.START_EPOCH):
         raise ConfigError(
             f"nothing is trained before epoch {backbone.TRAIN_EPOCH} (BACKBONE.TRAIN_EPOCH): this network has no other "

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import SGD, Optimizer
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -51,11 +52,13 @@ class TrainingPlan:
         network: The network.
         parts: Its parts that are trained at some time.
         notes: What a user should know about parts that are not.
+        freeze_norm_epoch: First epoch in which normalisations keep their statistics; negative: none.
     """
 
     network: SiameseNet
     parts: tuple[Part, ...]
     notes: tuple[str, ...]
+    freeze_norm_epoch: int = -1
 
     def trained(self, epoch: int) -> tuple[str, ...]:
         """Return the names of the parts that are trained in an epoch."""
@@ -68,6 +71,10 @@ class TrainingPlan:
     def apply(self, epoch: int) -> None:
         """Set what is trained in an epoch; the normalisations of frozen parts keep their statistics.
 
+        From ``freeze_norm_epoch`` on, those of all parts do, and normalise by them: the network is then trained as it
+        will be used. Before, templates and search crops pass the same normalisations each with statistics of their
+        own, while what is kept, and used for both, is a mixture.
+
         To be called at the start of every epoch and after every ``train()`` or ``eval()``. Where ``trained`` changes,
         wrappers that look at what has gradients (DistributedDataParallel) must be made anew.
         """
@@ -75,6 +82,10 @@ class TrainingPlan:
         for part in self.parts:
             if epoch >= part.from_epoch:
                 part.module.train().requires_grad_(True)
+        if 0 <= self.freeze_norm_epoch <= epoch:
+            for module in self.network.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
 
 
 def plan_training(
@@ -83,6 +94,7 @@ def plan_training(
     layers_share: float = 0.1,
     train_epoch: int = 0,
     frozen: Sequence[str] = (),
+    freeze_norm_epoch: int = -1,
 ) -> TrainingPlan:
     """Return the plan: neck and heads from the start, layers of the backbone from an epoch on.
 
@@ -92,6 +104,7 @@ def plan_training(
         layers_share: Their learning rate, as a share of the base learning rate.
         train_epoch: First epoch in which they are trained.
         frozen: Of `PARTS`, those that are never trained.
+        freeze_norm_epoch: See `TrainingPlan`.
 
     Raises:
         ConfigError: The backbone has none of the layers, or nothing is left to train.
@@ -110,7 +123,7 @@ def plan_training(
     notes += [f"TRAIN.FROZEN: the network has no {name}" for name in frozen if getattr(network, name, None) is None]
     if not parts:
         raise ConfigError("nothing is trained: TRAIN.FROZEN and BACKBONE.TRAIN_LAYERS leave no part of the network")
-    return TrainingPlan(network, tuple(parts), tuple(notes))
+    return TrainingPlan(network, tuple(parts), tuple(notes), freeze_norm_epoch)
 
 
 def _find_layers(backbone: nn.Module, names: Sequence[str]) -> tuple[dict[str, nn.Module], list[str]]:

@@ -83,6 +83,30 @@ def test_blocks_of_a_layer_are_trained_alone():
         plan_training(network, ["layer4", "layer4.1"])
 
 
+def test_from_its_epoch_on_normalisations_keep_their_statistics_and_use_them():
+    cfg, network = small("BACKBONE.TRAIN_EPOCH", 0, "TRAIN.FREEZE_NORM_EPOCH", 2)
+    plan = build_plan(cfg, network)
+    optimizer = build_optimizer(cfg, plan)
+    statistics = {name for name, _ in network.named_buffers() if "running" in name}
+    for epoch, frozen in ((1, False), (2, True), (3, True)):
+        plan.apply(epoch)
+        before = state_of(network)
+        step(network, optimizer, epoch)
+        moved = changed(before, state_of(network))
+        assert bool(moved & statistics) is not frozen
+        assert {"rpn_head.cls.conv_kernel.1.weight", "backbone.layer5.1.weight"} <= moved
+        assert network.rpn_head.training
+
+
+def test_with_frozen_statistics_the_network_that_is_trained_is_the_one_that_tracks():
+    cfg, network = small("TRAIN.FREEZE_NORM_EPOCH", 2)
+    plan, crop = build_plan(cfg, network), torch.rand(1, 3, 143, 143) * 255
+    plan.apply(2)
+    trained = network(network.encode_template(crop[..., :127, :127]), crop).cls
+    network.eval()
+    torch.testing.assert_close(trained, network(network.encode_template(crop[..., :127, :127]), crop).cls)
+
+
 def test_layers_are_unfrozen_at_their_epoch_and_normalisations_with_them():
     cfg, network = small("BACKBONE.TRAIN_EPOCH", 3)
     plan = build_plan(cfg, network)
