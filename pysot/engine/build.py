@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,13 @@ def build_plan(cfg: CfgNode, network: SiameseNet) -> TrainingPlan:
             f"nothing is trained before epoch {backbone.TRAIN_EPOCH} (BACKBONE.TRAIN_EPOCH): this network has no other "
             f"part to train; set it to {cfg.TRAIN.START_EPOCH}"
         )
-    return plan
+    first = cfg.TRAIN.FREEZE_NORM_EPOCH
+    if first < 0:
+        return plan
+    note = f"normalisations keep their statistics from epoch {first} on (TRAIN.FREEZE_NORM_EPOCH)"
+    if first >= cfg.TRAIN.EPOCH:
+        note += f", which never comes: TRAIN.EPOCH is {cfg.TRAIN.EPOCH}"
+    return replace(plan, notes=(*plan.notes, note))
 
 
 def build_optimizer(cfg: CfgNode, plan: TrainingPlan) -> Optimizer:

@@ -105,6 +105,28 @@ def test_a_stopped_run_ends_in_the_same_weights(data, tmp_path, stop_after):
     assert tiny.differing(*averages) == []
 
 
+def test_frozen_statistics_stay_while_weights_move_also_after_a_resume(data, tmp_path):
+    options = ["TRAIN.FREEZE_NORM_EPOCH", 1, "TRAIN.EPOCH", 3]
+    seen = []
+
+    def remember(_, network):
+        state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        statistics = {name for name in state if name.endswith(("running_mean", "running_var", "num_batches_tracked"))}
+        seen.append([{name: state[name] for name in names} for names in (statistics, state.keys() - statistics)])
+
+    whole = tiny.small_trainer(data, *options, on_epoch=remember)
+    fresh = tiny.weights_of(whole)
+    run(whole)
+    (first, weights), (second, moved), (third, _) = seen
+    assert tiny.differing(first, {name: fresh[name] for name in first}) != []
+    assert tiny.differing(first, second) == tiny.differing(first, third) == []
+    assert tiny.differing(weights, moved) != []
+    run(tiny.small_trainer(data, *options, snapshots=Snapshots(tmp_path)), 6)  # of 4 steps an epoch
+    again = resumed(data, tmp_path, *options)
+    run(again)
+    assert tiny.differing(tiny.weights_of(whole), tiny.weights_of(again)) == []
+
+
 def test_another_number_of_workers_changes_nothing(data, tmp_path):
     whole = tiny.small_trainer(data)
     run(whole)

@@ -35,8 +35,8 @@ class MaskCorr(DepthwiseXCorr):
     def at(self, correlation: Tensor, cells: Tensor) -> Tensor:
         """Return the masks of single cells.
 
-        Computing the head at one cell instead of all 625 saves most of its time. In training mode, the layers up to
-        the last run at all cells, whose statistics the normalisation learns; the last one is by far the largest.
+        Computing the head at one cell instead of all 625 saves most of its time. While the normalisation learns, the
+        layers up to the last run at all cells, whose statistics it takes; the last one is by far the largest.
 
         Args:
             correlation: (B, hidden, S, S) from `correlate`.
@@ -45,7 +45,7 @@ class MaskCorr(DepthwiseXCorr):
         Returns:
             (N, mask_size, mask_size) logits.
         """
-        everywhere = len(self.head) - 1 if self.training else 0
+        everywhere = len(self.head) - 1 if self.head[1].training else 0
         picked = self.head[:everywhere](correlation)[cells[:, 0], :, cells[:, 1], cells[:, 2]]
         logits = self.head[everywhere:](picked[:, :, None, None])
         return torch.reshape(logits, (-1, self.mask_size, self.mask_size))
