@@ -51,7 +51,7 @@ class TrainingPlan:
     Attributes:
         network: The network.
         parts: Its parts that are trained at some time.
-        notes: What a user should know about parts that are not.
+        notes: What a user should know about the rest, and about normalisations.
         freeze_norm_epoch: First epoch in which normalisations keep their statistics; negative: none.
     """
 
