@@ -64,8 +64,13 @@ class Group:
         return [text for own in found for text in own]
 
     def share_statistics(self, network: nn.Module) -> None:
-        """Replace the running statistics of normalisations by their means over the processes; all must call."""
-        buffers = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
+        """Replace the running statistics of normalisations by their means over the processes; all must call.
+
+        Frozen ones, of modules in evaluation mode, are alike everywhere: a mean would only round them.
+        """
+        learning = [module for module in network.modules() if module.training]
+        own = [buffer for module in learning for buffer in module.buffers(recurse=False)]
+        buffers = [buffer for buffer in own if buffer.is_floating_point()]
         if self.size == 1 or not buffers:
             return
         together = self.mean(torch.cat([buffer.flatten() for buffer in buffers]))

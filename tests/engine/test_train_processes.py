@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 import tiny_training as tiny
 import torch
+from torch import nn
 
-from pysot.engine.distributed import join_group
+from pysot.engine.distributed import Group, join_group
 from pysot.engine.snapshots import Snapshots, read_training_state
 from pysot.utils import ConfigError
 from tools import train
@@ -67,7 +68,7 @@ sys.path[:0] = [{tests!r}, {root!r}]
 import torch
 import tiny_training as tiny
 from pathlib import Path
-from pysot.engine.distributed import join_group
+from pysot.engine.distributed import Group, join_group
 from pysot.engine.snapshots import Snapshots
 from pysot.engine.train_loop import TrainingError
 
@@ -298,3 +299,23 @@ def test_mistakes_are_one_line(data, tmp_path, change, message, capsys, monkeypa
     err = capsys.readouterr().err
     assert message in err
     assert err.startswith("error: ")
+
+
+class _FarAway(Group):
+    """A group whose other processes have statistics of 100, whatever this one has."""
+
+    def sum(self, values: torch.Tensor) -> torch.Tensor:
+        return values + 100 * (self.size - 1)
+
+
+def test_only_statistics_that_still_change_are_shared():
+    network = nn.Sequential(nn.BatchNorm2d(1), nn.BatchNorm2d(1))
+    network[1].eval()
+    group = _FarAway(0, 3, torch.device("cpu"))
+    group.share_statistics(network)
+    assert network[0].running_mean.item() == pytest.approx(200 / 3)
+    assert network[0].running_var.item() == pytest.approx(201 / 3)
+    assert (network[1].running_mean.item(), network[1].running_var.item()) == (0, 1)
+    network.eval()
+    group.share_statistics(network)  # nothing to share: not even a message
+    assert network[0].running_mean.item() == pytest.approx(200 / 3)
