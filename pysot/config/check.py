@@ -63,6 +63,7 @@ RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ),
     ("above 0 and below 1", lambda value: 0 < value < 1, "TRACK.DISTRACTOR.ETA"),
     ("at least 1", lambda value: value >= 1, "TRAIN.POINT_OUTER"),
+    ("0, or at least 1", lambda value: value == 0 or value >= 1, "TRAIN.FOCUS"),
     ("at least -1", lambda value: value >= -1, "TRAIN.FREEZE_NORM_EPOCH"),
     ("above 1", lambda value: value > 1, "TRACK.SIAMFC.SCALE_STEP"),
     ("odd", lambda value: value % 2 == 1, "TRACK.SIAMFC.SCALE_NUM"),

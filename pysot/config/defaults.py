@@ -83,6 +83,7 @@ KEYS: tuple[Key, ...] = (
     Key("TRAIN.QUALITY_WEIGHT", 1.0, "", "PointHead: weight of the loss of the predicted overlap", OURS),
     Key("TRAIN.LOC_LOSS", "l1", "", "box regression loss: l1, smooth_l1, iou or giou; PointHead: iou or giou", OURS),
     Key("TRAIN.LABEL_SMOOTHING", 0.0, "", "share of the labels' certainty that is given to the other class", OURS),
+    Key("TRAIN.FOCUS", 0.0, "", "gamma of the focal loss: how much confused cells weigh more; 0: not at all", OURS),
     Key(
         "TRAIN.MASK_CELLS",
         "positive",
