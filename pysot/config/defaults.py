@@ -209,6 +209,7 @@ KEYS: tuple[Key, ...] = (
     Key("MASK.KWARGS", {}, "", "arguments of the mask head"),
     Key("REFINE.REFINE", False, "", "the network has a refinement of the mask"),
     Key("REFINE.TYPE", "Refine", "", "name of the refinement"),
+    Key("REFINE.KWARGS", {}, "", "arguments of the refinement", OURS),
     Key("ANCHOR.STRIDE", 8, "px", "search pixels per score-map cell"),
     Key("ANCHOR.RATIOS", [0.33, 0.5, 1, 2, 3], "", "height / width of the anchors"),
     Key("ANCHOR.SCALES", [8], "strides", "side of a square anchor"),
@@ -306,6 +307,9 @@ OPTIONAL: tuple[Optional, ...] = (
     Optional("MASK.KWARGS.in_channels", ("int",), "channels it reads; derived when absent"),
     Optional("MASK.KWARGS.hidden", ("int",), "channels of the correlation"),
     Optional("MASK.KWARGS.out_channels", ("int",), "pixels of a mask: 3969 = 63 * 63"),
+    Optional("REFINE.KWARGS.widths", ("ints",), "channels at strides 2, 4 and 8; PySOT's are [4, 16, 32]"),
+    Optional("REFINE.KWARGS.norm", ("bool",), "normalise between convolutions, false"),
+    Optional("REFINE.KWARGS.aligned", ("bool",), "enlarge without moving any cell, false as PySOT"),
 )
 
 #: Keys of PySOT's early files, which later versions dropped, and what says the same today.
