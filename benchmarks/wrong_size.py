@@ -10,9 +10,10 @@ target that grows, and what went wrong once stays wrong.
 
 "answered" is the median of answered side by true side (roots of the areas), 1 if all is well; "mended" is the share of
 the mistake that this takes back, on a logarithmic scale: 0 repeats the mistake, 1 knows better. Answers that overlap
-with the truth by less than 0.2 count as lost and not as a size. The overlap is a mean, the score a median. Sizes that
-trackers do not believe in, below 10 pixels or larger than the frame, are left out. For trackers whose networks answer
-with boxes: all but SiamFC.
+with the truth by less than 0.2 count as lost and not as a size. The overlap is a mean, the score a median. "mask" is
+the mean overlap of the masks, where the tracker draws them and the benchmark has them (Synthetic): at the true size,
+what masks are worth when nothing is lost. Sizes that trackers do not believe in, below 10 pixels or larger than the
+frame, are left out. For trackers whose networks answer with boxes: all but SiamFC.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from pysot.trackers import TRACKERS, SiamRPNTracker, Tracker
 from pysot.utils import InputError, PysotError
 from toolkit.datasets import default_root, load_dataset
 from toolkit.errors import ToolkitError
+from toolkit.masks import mask_iou
 from toolkit.overlap import iou_xywh
 from toolkit.protocols import start_box_xywh
 from toolkit.runner import narrowed
@@ -60,11 +62,13 @@ class Look(NamedTuple):
         overlap: Of the answered box with the true one.
         side: Answered side by true side.
         score: Of the answer.
+        mask: Overlap of the drawn mask with the true one; NaN where there are none, or nothing of the target is seen.
     """
 
     overlap: float
     side: float
     score: float
+    mask: float = math.nan
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -110,7 +114,10 @@ def looks(tracker: Tracker[Any], video: Video, factor: float, every: int) -> Ite
         center = prediction.bbox[:2] + prediction.bbox[2:] / 2
         box = np.concatenate([center - answered / 2, answered])
         overlap = float(iou_xywh(box[None], true[None])[0])
-        yield Look(overlap, math.sqrt(max(answered.prod(), 0.0) / true[2:].prod()), prediction.score)
+        mask = math.nan
+        if prediction.mask is not None and video.masks is not None and (seen := video.mask(index)).any():
+            mask = mask_iou(prediction.mask, seen)
+        yield Look(overlap, math.sqrt(max(answered.prod(), 0.0) / true[2:].prod()), prediction.score, mask)
 
 
 def answered_size(believed: FloatArray, after: FloatArray, score: float) -> FloatArray:
@@ -126,13 +133,15 @@ def answered_size(believed: FloatArray, after: FloatArray, score: float) -> Floa
 def row(factor: float, found: Sequence[Look]) -> str:
     """Return a line of the table."""
     if not found:
-        return f"| {factor:g} | - | | - | - | - |"
-    overlap, side, score = np.array(found).T
+        return f"| {factor:g} | - | | - | - | - | |"
+    overlap, side, score, mask = np.array(found).T
     kept = side[overlap >= LOST]
     answered = float(np.median(kept)) if len(kept) else math.nan
     mended = "" if factor == 1 else f"{1 - math.log(answered) / math.log(factor):.2f}"
-    lost = 1 - len(kept) / len(side)
-    return f"| {factor:g} | {answered:.3f} | {mended} | {overlap.mean():.3f} | {lost:.1%} | {np.median(score):.2f} |"
+    lost = f"{1 - len(kept) / len(side):.1%}"
+    drawn = mask[~np.isnan(mask)]
+    cells = [f"{factor:g}", f"{answered:.3f}", mended, f"{overlap.mean():.3f}", lost, f"{np.median(score):.2f}"]
+    return f"| {' | '.join([*cells, f'{drawn.mean():.3f}' if len(drawn) else ''])} |"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -159,7 +168,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(
         f"{model.name} ({model.snapshot.name}) on {dataset.benchmark.name}, {len(found[1.0])} looks at the true size\n"
     )
-    print("| believed / true | answered / true | mended | overlap | lost | score |\n|---|---|---|---|---|---|")
+    print(
+        "| believed / true | answered / true | mended | overlap | lost | score | mask |\n|---|---|---|---|---|---|---|"
+    )
     for factor, of_factor in found.items():
         print(row(factor, of_factor))
     return 0

@@ -68,7 +68,7 @@ def test_the_share_that_is_mended(video, share: float, factor: float):
 
 def test_an_answer_about_something_else_is_lost_and_no_size():
     found = [wrong_size.Look(0.9, 1.0, 0.8), wrong_size.Look(0.1, 5.0, 0.6)]
-    assert wrong_size.row(1.0, found) == "| 1 | 1.000 |  | 0.500 | 50.0% | 0.70 |"
+    assert wrong_size.row(1.0, found) == "| 1 | 1.000 |  | 0.500 | 50.0% | 0.70 |  |"
     assert "nan" in wrong_size.row(0.5, [wrong_size.Look(0.0, 5.0, 0.6)])
 
 
@@ -85,7 +85,32 @@ def test_a_size_that_was_clipped_is_left_out(video):
     assert not list(wrong_size.looks(Clipping(0.0), video, 0.4, every=10))
     assert not list(wrong_size.looks(Mending(0.0), video, 4.0, every=10))  # as large as the frame
     assert len(list(wrong_size.looks(Clipping(0.0), video, 0.6, every=10))) == 2
-    assert wrong_size.row(0.4, []) == "| 0.4 | - | | - | - | - |"
+    assert wrong_size.row(0.4, []) == "| 0.4 | - | | - | - | - | |"
+
+
+class Drawing(Mending):
+    """Also draws the left half of what it believes, as a mask."""
+
+    def step(self, frames, states):
+        ((state, prediction),) = super().step(frames, states)
+        mask = np.zeros(frames[0].shape[:2], bool)
+        x, y, w, h = prediction.bbox.astype(int)
+        mask[y : y + h, x : x + w // 2] = True
+        return [(state, replace(prediction, mask=mask))]
+
+
+def test_masks_are_compared_where_there_is_something_to_see(video, tmp_path: Path):
+    masks = tmp_path.with_name(f"{tmp_path.name}_masks")
+    masks.mkdir()
+    for index in range(31):
+        mask = np.zeros((80, 80), np.uint8)
+        mask[25:49, 30:54] = 255 * (index != 25)  # hidden in frame 25
+        cv2.imwrite(str(masks / f"{index}.png"), mask)
+    found = list(wrong_size.looks(Drawing(0.0), replace(video, masks=masks.name), 1.0, every=10))
+    assert found[0].mask == 0.5
+    assert np.isnan(found[1].mask)
+    assert wrong_size.row(1.0, found).endswith("| 0.50 | 0.500 |")
+    assert np.isnan([look.mask for look in wrong_size.looks(Drawing(0.0), video, 1.0, every=10)]).all()
 
 
 def test_frames_in_which_the_target_is_said_to_be_absent_are_passed_over(video):
