@@ -11,9 +11,9 @@ target that grows, and what went wrong once stays wrong.
 "answered" is the median of answered side by true side (roots of the areas), 1 if all is well; "mended" is the share of
 the mistake that this takes back, on a logarithmic scale: 0 repeats the mistake, 1 knows better. Answers that overlap
 with the truth by less than 0.2 count as lost and not as a size. The overlap is a mean, the score a median. "mask" is
-the mean overlap of the masks, where the tracker draws them and the benchmark has them (Synthetic): at the true size,
-what masks are worth when nothing is lost. Sizes that trackers do not believe in, below 10 pixels or larger than the
-frame, are left out. For trackers whose networks answer with boxes: all but SiamFC.
+the mean overlap of the masks, where the tracker draws them and the benchmark has them, as Synthetic does: at the true
+size, what masks are worth from the right place. Sizes that trackers do not believe in, below 10 pixels or larger than
+the frame, are left out. For trackers whose networks answer with boxes: all but SiamFC.
 """
 
 from __future__ import annotations

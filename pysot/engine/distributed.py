@@ -66,7 +66,8 @@ class Group:
     def share_statistics(self, network: nn.Module) -> None:
         """Replace the running statistics of normalisations by their means over the processes; all must call.
 
-        Frozen ones, of modules in evaluation mode, are alike everywhere: a mean would only round them.
+        Frozen ones, of modules in evaluation mode, are alike everywhere: a mean would only round them. All processes
+        must have the same modules in training mode.
         """
         learning = [module for module in network.modules() if module.training]
         own = [buffer for module in learning for buffer in module.buffers(recurse=False)]

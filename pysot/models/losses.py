@@ -48,7 +48,8 @@ def balanced_logistic_loss(
         counts: (2,) what to divide by instead of the numbers of positives and negatives here.
         smoothing: A label of 1 becomes 1 - smoothing / 2, one of 0 becomes smoothing / 2.
         focus: Each loss is weighted with the probability of the wrong answer to this power, so that what is answered
-            well already, such as empty background, does not drown the few places that are confused.
+            well already, such as empty background, does not drown the few places that are confused. Losses of different
+            focus do not compare.
 
     Source: SiamFC, equations 1 and 2, with siamfc-pytorch's weights; for two logits per anchor the same as PySOT's mean
     of log-softmax, see `anchor_logits`. The focus is gamma of the focal loss (arXiv:1708.02002, equation 4).
@@ -62,7 +63,8 @@ def balanced_logistic_loss(
     target = positive.to(logits.dtype) * (1 - smoothing) + smoothing / 2
     losses = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     if focus > 0:
-        losses = losses * torch.where(positive, -logits, logits).sigmoid() ** focus
+        # The power as an exponential: its gradient is finite where nothing is left to learn, for any focus.
+        losses = losses * (focus * F.logsigmoid(torch.where(positive, -logits, logits))).exp()
     if counts is None:
         counts = torch.stack([positive.sum(), negative.sum()])
     halves = [_mean(losses, chosen, count) for chosen, count in zip((positive, negative), counts, strict=True)]
@@ -293,7 +295,7 @@ class Criterion:
         mask_weight: Of the mask loss.
         box_loss: A name in `BOX_LOSSES`.
         smoothing: See `balanced_logistic_loss`.
-        focus: The same.
+        focus: See `balanced_logistic_loss`.
         mask: Where masks are trained, or None for a network that has none.
         points: Boxes are distances from points, not offsets from anchors; ``box_loss`` is iou or giou then.
         quality_weight: Of the loss of the boxes' predicted overlap.

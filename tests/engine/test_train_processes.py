@@ -68,7 +68,7 @@ sys.path[:0] = [{tests!r}, {root!r}]
 import torch
 import tiny_training as tiny
 from pathlib import Path
-from pysot.engine.distributed import Group, join_group
+from pysot.engine.distributed import join_group
 from pysot.engine.snapshots import Snapshots
 from pysot.engine.train_loop import TrainingError
 

@@ -94,7 +94,7 @@ def test_focus_weighs_by_the_probability_of_the_wrong_answer():
     assert torch.equal(balanced_logistic_loss(logits, labels, focus=0.0), balanced_logistic_loss(logits, labels))
 
 
-@pytest.mark.parametrize("focus", [1.0, 2.0, 3.5])
+@pytest.mark.parametrize("focus", [0.5, 1.0, 2.0, 3.5])
 def test_focus_s_gradient_is_finite_where_nothing_is_left_to_learn(focus):
     logits = torch.tensor([1e4, -1e4, 0.0], requires_grad=True)
     balanced_logistic_loss(logits, torch.tensor([1, 0, 0]), focus=focus).backward()
@@ -499,12 +499,13 @@ def test_parts_of_a_batch_with_joint_counts_have_the_gradients_of_the_whole(syst
 def test_the_configuration_s_values_arrive():
     overrides = [
         *["TRAIN.CLS_WEIGHT", 3.0, "TRAIN.LOC_WEIGHT", 4.0, "TRAIN.LOC_LOSS", "giou", "TRAIN.LABEL_SMOOTHING", 0.2],
-        *["TRAIN.MASK_WEIGHT", 5.0, "TRAIN.MASK_CELLS", "inside", "TRAIN.FOCUS", 1.5],
+        *["TRAIN.MASK_WEIGHT", 5.0, "TRAIN.MASK_CELLS", "inside"],
     ]
     assert build_criterion(pysot.load_cfg("siammask_r50_base", overrides)) == Criterion(
-        3.0, 4.0, 5.0, "giou", 0.2, 1.5, MaskTerm(stride=8, padding=32, size=127, all_inside=True)
+        3.0, 4.0, 5.0, "giou", 0.2, mask=MaskTerm(stride=8, padding=32, size=127, all_inside=True)
     )
     assert build_criterion(pysot.load_cfg("siamrpn_r50")) == Criterion()
     points = ["RPN.KWARGS.branch", "PointHead", "TRAIN.LOC_LOSS", "iou", "TRAIN.QUALITY_WEIGHT", 0.5]
-    expected = Criterion(box_loss="iou", points=True, quality_weight=0.5)
+    points += ["TRAIN.FOCUS", 1.5]
+    expected = Criterion(box_loss="iou", points=True, quality_weight=0.5, focus=1.5)
     assert build_criterion(pysot.load_cfg("siamrpn_r50", points)) == expected

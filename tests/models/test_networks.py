@@ -272,8 +272,9 @@ def test_refinement_of_other_widths_normalises_where_it_should():
     assert norms == [f"{branch}{level}.{place}" for level in range(3) for branch in "vh" for place in (1, 4)]
     maps = [torch.randn(1, 4, side, side) for side in (69, 35, 17)]
     with torch.inference_mode():
-        drawn = refine(torch.randn(1, 8, 11, 11), maps, torch.tensor([[0, 5, 5], [0, 4, 6]]))
-        scaled = refine(torch.randn(1, 8, 11, 11), [100 * level for level in maps], torch.tensor([[0, 5, 5]]))
+        correlation, cells = torch.randn(1, 8, 11, 11), torch.tensor([[0, 5, 5], [0, 4, 6]])
+        drawn = refine(correlation, maps, cells)
+        scaled = refine(correlation, [100 * level for level in maps], cells)
     assert drawn.shape == (2, 127, 127)
     assert scaled.abs().max() < 10 * drawn.abs().max()  # normalised: a hundred times the features is not as much more
     for widths in ((4, 16), (4, 0, 32)):

@@ -33,7 +33,7 @@ class Refine(nn.Module):
         feature_channels: Channels of the early maps of stride 2, 4 and 8.
         grids: Where their cells lie.
         widths: Channels in which each of them, finest first, is added to what comes from the coarser ones.
-        norm: Normalise between convolutions: much faster to train. The public checkpoints have none.
+        norm: Normalise between convolutions. The public checkpoints have none.
         aligned: Enlarge so that every cell stays where it was seen. The public checkpoints repeat cells instead, and
             what the finest features show is drawn up to two pixels off at the rim of a target, three at that of a mask.
 
@@ -63,7 +63,7 @@ class Refine(nn.Module):
             raise ConfigError(f"REFINE.KWARGS.widths: expected three numbers of channels, got {list(widths)}")
         self.windows = tuple(map(window_of, _SIDES, grids))
         for level, (channels, width) in enumerate(zip(feature_channels, widths, strict=True)):
-            # A quarter, as of a ResNet's many channels; narrow backbones have none to lose.
+            # A quarter, as of a ResNet's many channels; but never fewer than what follows, as of MobileNetV2's few.
             self.add_module(f"v{level}", _two_convs(channels, max(channels // 4, width), width, norm))
             self.add_module(f"h{level}", _two_convs(width, width, width, norm))
         self.enlarge = _enlarge_aligned if aligned else _enlarge_repeated
@@ -72,7 +72,7 @@ class Refine(nn.Module):
         self.post0 = nn.Conv2d(coarse, middle, 3, padding=1)
         self.post1 = nn.Conv2d(middle, fine, 3, padding=1)
         self.post2 = nn.Conv2d(fine, 1, 3, padding=1)
-        # Where nothing normalises, three times PyTorch's variance, as in the source's training code, keeps the scale.
+        # Three times PyTorch's variance, as in the source's training code: it keeps the scale where nothing normalises.
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_uniform_(module.weight, a=1)
