@@ -33,7 +33,7 @@ RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         lambda value: value >= 0,
         "TRAIN.BASE_SIZE TRAIN.START_EPOCH TRAIN.NUM_WORKERS TRAIN.WEIGHT_DECAY TRAIN.CLS_WEIGHT TRAIN.LOC_WEIGHT "
         "TRAIN.LOG_IMAGES "
-        "TRAIN.MASK_WEIGHT TRAIN.QUALITY_WEIGHT TRAIN.FOCUS "
+        "TRAIN.MASK_WEIGHT TRAIN.QUALITY_WEIGHT "
         "TRAIN.SEED TRAIN.GRAD_CLIP TRAIN.LABEL_RADIUS TRAIN.LR_WARMUP.EPOCH DATASET.TEMPLATE.SHIFT "
         "DATASET.SEARCH.SHIFT DATASET.TEMPLATE.ASPECT "
         "DATASET.SEARCH.ASPECT DATASET.MAX_FAULTY BACKBONE.LAYERS_LR "
@@ -141,16 +141,6 @@ def check_epochs(cfg: CfgNode) -> Faults:
     if warmup.WARMUP and warmup.EPOCH >= cfg.TRAIN.EPOCH:
         shorter = "shorten it or set TRAIN.LR_WARMUP.WARMUP False"
         yield f"TRAIN.LR_WARMUP.EPOCH {warmup.EPOCH} is not below TRAIN.EPOCH {cfg.TRAIN.EPOCH}; {shorter}"
-
-
-def check_labels(cfg: CfgNode) -> Faults:
-    """Yield two wishes for the classification loss that cancel each other."""
-    smoothing, focus = cfg.TRAIN.LABEL_SMOOTHING, cfg.TRAIN.FOCUS
-    if smoothing > 0 and focus > 0:
-        yield (
-            f"TRAIN.LABEL_SMOOTHING {smoothing:g} pulls sure answers back, TRAIN.FOCUS {focus:g} leaves them alone: "
-            "use one of them"
-        )
 
 
 def check_anchors(cfg: CfgNode) -> Faults:
@@ -293,7 +283,6 @@ CHECKS: tuple[Callable[[CfgNode], Faults], ...] = (
     check_ranges,
     check_order,
     check_epochs,
-    check_labels,
     check_anchors,
     check_points,
     check_score_map,

@@ -83,7 +83,6 @@ KEYS: tuple[Key, ...] = (
     Key("TRAIN.QUALITY_WEIGHT", 1.0, "", "PointHead: weight of the loss of the predicted overlap", OURS),
     Key("TRAIN.LOC_LOSS", "l1", "", "box regression loss: l1, smooth_l1, iou or giou; PointHead: iou or giou", OURS),
     Key("TRAIN.LABEL_SMOOTHING", 0.0, "", "share of the labels' certainty that is given to the other class", OURS),
-    Key("TRAIN.FOCUS", 0.0, "", "gamma of the focal loss: how much confused cells weigh more; 0: not at all", OURS),
     Key(
         "TRAIN.MASK_CELLS",
         "positive",
@@ -209,7 +208,6 @@ KEYS: tuple[Key, ...] = (
     Key("MASK.KWARGS", {}, "", "arguments of the mask head"),
     Key("REFINE.REFINE", False, "", "the network has a refinement of the mask"),
     Key("REFINE.TYPE", "Refine", "", "name of the refinement"),
-    Key("REFINE.KWARGS", {}, "", "arguments of the refinement", OURS),
     Key("ANCHOR.STRIDE", 8, "px", "search pixels per score-map cell"),
     Key("ANCHOR.RATIOS", [0.33, 0.5, 1, 2, 3], "", "height / width of the anchors"),
     Key("ANCHOR.SCALES", [8], "strides", "side of a square anchor"),
@@ -307,9 +305,6 @@ OPTIONAL: tuple[Optional, ...] = (
     Optional("MASK.KWARGS.in_channels", ("int",), "channels it reads; derived when absent"),
     Optional("MASK.KWARGS.hidden", ("int",), "channels of the correlation"),
     Optional("MASK.KWARGS.out_channels", ("int",), "pixels of a mask: 3969 = 63 * 63"),
-    Optional("REFINE.KWARGS.widths", ("ints",), "channels at strides 2, 4 and 8; PySOT's are [4, 16, 32]"),
-    Optional("REFINE.KWARGS.norm", ("bool",), "normalise between convolutions, false"),
-    Optional("REFINE.KWARGS.aligned", ("bool",), "enlarge without moving any cell, false as PySOT"),
 )
 
 #: Keys of PySOT's early files, which later versions dropped, and what says the same today.

@@ -64,7 +64,6 @@ def build_criterion(cfg: CfgNode) -> Criterion:
         train.MASK_WEIGHT,
         train.LOC_LOSS,
         train.LABEL_SMOOTHING,
-        train.FOCUS,
         mask,
         points=predicts_points(cfg),
         quality_weight=train.QUALITY_WEIGHT,

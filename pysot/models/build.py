@@ -70,8 +70,7 @@ def _build_mask_head(cfg: CfgNode, channels: Sequence[int]) -> MaskCorr:
 
 def _build_refine_head(cfg: CfgNode, mask_head: MaskCorr, backbone: Backbone) -> Refine:
     hidden: int = mask_head.head[0].in_channels  # type: ignore[assignment]
-    levels = backbone.out_channels[:-1], backbone.grids[:-1]
-    return _call("REFINE.KWARGS", REFINERS[cfg.REFINE.TYPE], hidden, *levels, **_kwargs(cfg.REFINE))
+    return _call("REFINE", REFINERS[cfg.REFINE.TYPE], hidden, backbone.out_channels[:-1], backbone.grids[:-1])
 
 
 def _kwargs(node: CfgNode) -> dict[str, Any]:

@@ -36,7 +36,7 @@ _LARGEST_LOG_SIDE = math.log(64)
 
 
 def balanced_logistic_loss(
-    logits: Tensor, labels: Tensor, counts: Tensor | None = None, smoothing: float = 0.0, focus: float = 0.0
+    logits: Tensor, labels: Tensor, counts: Tensor | None = None, smoothing: float = 0.0
 ) -> Tensor:
     """Return half the mean logistic loss of the positives plus half that of the negatives.
 
@@ -47,12 +47,9 @@ def balanced_logistic_loss(
         labels: The same shape: 1, 0, or -1 for ignored.
         counts: (2,) what to divide by instead of the numbers of positives and negatives here.
         smoothing: A label of 1 becomes 1 - smoothing / 2, one of 0 becomes smoothing / 2.
-        focus: Each loss is weighted with the probability of the wrong answer to this power, so that what is answered
-            well already, such as empty background, does not drown the few places that are confused. Losses of different
-            focus do not compare.
 
     Source: SiamFC, equations 1 and 2, with siamfc-pytorch's weights; for two logits per anchor the same as PySOT's mean
-    of log-softmax, see `anchor_logits`. The focus is gamma of the focal loss (arXiv:1708.02002, equation 4).
+    of log-softmax, see `anchor_logits`.
 
     Example:
         >>> balanced_logistic_loss(torch.tensor([0.0, 9.0, 0.0]), torch.tensor([1, -1, 0]))
@@ -62,9 +59,6 @@ def balanced_logistic_loss(
     positive, negative = labels == 1, labels == 0
     target = positive.to(logits.dtype) * (1 - smoothing) + smoothing / 2
     losses = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    if focus > 0:
-        # The power as an exponential: its gradient is finite where nothing is left to learn, for any focus.
-        losses = losses * (focus * F.logsigmoid(torch.where(positive, -logits, logits))).exp()
     if counts is None:
         counts = torch.stack([positive.sum(), negative.sum()])
     halves = [_mean(losses, chosen, count) for chosen, count in zip((positive, negative), counts, strict=True)]
@@ -295,7 +289,6 @@ class Criterion:
         mask_weight: Of the mask loss.
         box_loss: A name in `BOX_LOSSES`.
         smoothing: See `balanced_logistic_loss`.
-        focus: See `balanced_logistic_loss`.
         mask: Where masks are trained, or None for a network that has none.
         points: Boxes are distances from points, not offsets from anchors; ``box_loss`` is iou or giou then.
         quality_weight: Of the loss of the boxes' predicted overlap.
@@ -306,7 +299,6 @@ class Criterion:
     mask_weight: float = 1.0
     box_loss: str = "l1"
     smoothing: float = 0.0
-    focus: float = 0.0
     mask: MaskTerm | None = None
     points: bool = False
     quality_weight: float = 1.0
@@ -343,7 +335,7 @@ class Criterion:
                 f"the labels {tuple(targets['cls'].shape)}: "
                 f"TRAIN.SEARCH_SIZE, BASE_SIZE, OUTPUT_SIZE or ANCHOR do not fit the network"
             )
-        losses = {"cls": balanced_logistic_loss(logits, targets["cls"], counts[:2], self.smoothing, self.focus)}
+        losses = {"cls": balanced_logistic_loss(logits, targets["cls"], counts[:2], self.smoothing)}
         total = self.cls_weight * losses["cls"]
         if output.loc is not None:
             losses |= self._of_boxes(output, targets, counts[2])

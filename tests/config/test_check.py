@@ -80,11 +80,6 @@ FAULTS = [
     ),
     ("RPN.TYPE PointHead TRAIN.LOC_LOSS giou", []),
     ("TRAIN.POINT_INNER 0", ["TRAIN.POINT_INNER: expected above 0 and at most 1, got 0.0"]),
-    ("TRAIN.FOCUS -1", ["TRAIN.FOCUS: expected not negative, got -1.0"]),
-    (
-        "TRAIN.FOCUS 2 TRAIN.LABEL_SMOOTHING 0.1",
-        ["TRAIN.LABEL_SMOOTHING 0.1 pulls sure answers back, TRAIN.FOCUS 2 leaves them alone: use one of them"],
-    ),
     ("TRAIN.FREEZE_NORM_EPOCH -2", ["TRAIN.FREEZE_NORM_EPOCH: expected at least -1, got -2"]),
     ("TRAIN.POINT_OUTER 0.9", ["TRAIN.POINT_OUTER: expected at least 1, got 0.9"]),
     # score maps

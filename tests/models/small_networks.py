@@ -47,9 +47,7 @@ def calibrated(network: SiameseNet) -> SiameseNet:
     with torch.no_grad():
         for norm in norms:
             norm.momentum = 1.0  # one pass is enough: the statistics are those of its batch
-        output = network(network.encode_template(images(4, 127)), images(4, 191, 1))
-        if network.mask_head is not None:
-            network.masks_at(output, torch.tensor([[pair, 4 + pair, 8 - pair] for pair in range(4)]))
+        network(network.encode_template(images(4, 127)), images(4, 191, 1))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     return network.eval()

@@ -29,13 +29,13 @@ def networks():
 
 @pytest.fixture(scope="module")
 def mask_networks():
-    """A network with coarse masks, one with refined masks, and one with another refinement."""
+    """A network with coarse masks and one with refined masks."""
     mask = {"RPN.KWARGS.out_channels": 8, "MASK.MASK": True, "MASK.KWARGS.hidden": 8, "ADJUST.ADJUST": True}
     mask |= {"ADJUST.KWARGS.out_channels": [8], "BACKBONE.KWARGS.used_layers": [0, 1, 2, 3]}
-    other = {"REFINE.KWARGS.widths": [4, 8, 8], "REFINE.KWARGS.norm": True, "REFINE.KWARGS.aligned": True}
-    more = {"coarse": {}, "refined": {"REFINE.REFINE": True}, "other": {"REFINE.REFINE": True, **other}}
-    cfgs = {kind: small_cfg("resnet18", "DepthwiseRPN", **mask, **keys) for kind, keys in more.items()}
-    return {kind: calibrated(build_model(cfg)) for kind, cfg in cfgs.items()}
+    cfgs = {
+        refine: small_cfg("resnet18", "DepthwiseRPN", **mask, **{"REFINE.REFINE": refine}) for refine in (False, True)
+    }
+    return {refine: calibrated(build_model(cfg)) for refine, cfg in cfgs.items()}
 
 
 def close(got, expected):
@@ -61,9 +61,9 @@ def test_batches_equal_one_by_one(networks, head, templates, searches):
 
 
 @pytest.mark.parametrize(("templates", "searches"), BATCHES)
-@pytest.mark.parametrize("kind", ["coarse", "refined", "other"])
-def test_masks_of_batches_equal_one_by_one(mask_networks, kind, templates, searches):
-    network = mask_networks[kind]
+@pytest.mark.parametrize("refine", [False, True], ids=["coarse", "refined"])
+def test_masks_of_batches_equal_one_by_one(mask_networks, refine, templates, searches):
+    network = mask_networks[refine]
     z, x = images(templates, 127), images(searches, 191, seed=1)
     count = max(templates, searches)
     rng = np.random.default_rng(2)
@@ -71,7 +71,7 @@ def test_masks_of_batches_equal_one_by_one(mask_networks, kind, templates, searc
     with torch.inference_mode():
         masks = network.masks_at(network(network.encode_template(z), x), cells)
         assert masks.shape == (count, network.mask_size, network.mask_size)
-        assert network.mask_size == (63 if kind == "coarse" else 127)
+        assert network.mask_size == (127 if refine else 63)
         for mask, (index, row, column) in zip(masks, cells.tolist(), strict=True):
             one_z, one_x = index * templates // count, index * searches // count
             alone = network(network.encode_template(z[one_z : one_z + 1]), x[one_x : one_x + 1])

@@ -103,10 +103,6 @@ def test_the_neck_keeps_the_templates_centre(neck, template, center_size, cells)
         ({"ADJUST.KWARGS.center": 7}, "ADJUST.KWARGS: .*unexpected keyword argument 'center'"),
         ({"RPN.KWARGS.weighted": True}, "RPN.KWARGS: .*unexpected keyword argument 'weighted'"),
         ({"MASK.KWARGS.hiden": 8}, "MASK.KWARGS: .*unexpected keyword argument 'hiden'"),
-        (
-            {"REFINE.REFINE": True, "REFINE.KWARGS.width": 4, "BACKBONE.KWARGS.used_layers": [0, 1, 2, 3]},
-            "REFINE.KWARGS: .*unexpected keyword argument 'width'",
-        ),
         ({"RPN.KWARGS.in_channels": [9]}, r"RPN.KWARGS.in_channels says \[9\], the layers before it give \[4\]"),
         ({"RPN.KWARGS.feature_in": 9}, r"RPN.KWARGS.feature_in says \[9\], the layers before it give \[4\]"),
         ({"ADJUST.KWARGS.in_channels": 9}, r"ADJUST.KWARGS.in_channels says \[9\], .* give \[128\]"),

@@ -86,22 +86,6 @@ def test_smoothing_is_cross_entropy_s():
         torch.testing.assert_close(got, expected / 2)
 
 
-def test_focus_weighs_by_the_probability_of_the_wrong_answer():
-    logits = torch.tensor([math.log(4.0), math.log(1 / 4), math.log(9.0)])  # 4/5 and 1/5 for the target, then 9/10
-    labels = torch.tensor([1, 0, 0])
-    expected = 0.5 * 0.2**2 * math.log(1.25) + 0.25 * (0.2**2 * math.log(1.25) + 0.9**2 * math.log(10))
-    assert balanced_logistic_loss(logits, labels, focus=2.0).item() == pytest.approx(expected, rel=1e-5)
-    assert torch.equal(balanced_logistic_loss(logits, labels, focus=0.0), balanced_logistic_loss(logits, labels))
-
-
-@pytest.mark.parametrize("focus", [0.5, 1.0, 2.0, 3.5])
-def test_focus_s_gradient_is_finite_where_nothing_is_left_to_learn(focus):
-    logits = torch.tensor([1e4, -1e4, 0.0], requires_grad=True)
-    balanced_logistic_loss(logits, torch.tensor([1, 0, 0]), focus=focus).backward()
-    assert logits.grad[:2].tolist() == [0, 0]
-    assert logits.grad[2] > 0
-
-
 def test_large_logits_stay_finite():
     logits = torch.tensor([1e4, -1e4, 1e4, -1e4], requires_grad=True)
     loss = balanced_logistic_loss(logits, torch.tensor([1, 1, 0, 0]))
@@ -323,7 +307,6 @@ def test_siammask_s_refinement_has_nine_cells():
 
 GRADIENTS = {
     "classification": lambda x: balanced_logistic_loss(x[:, :3], random_labels(2, 3, 4, 4), smoothing=0.1),
-    "focus": lambda x: balanced_logistic_loss(x[:, :3], random_labels(2, 3, 4, 4), focus=2.0),
     "anchors": lambda x: balanced_logistic_loss(anchor_logits(x), random_labels(2, 2, 4, 4)),
     "masks": lambda x: mask_loss(x[0], torch.where(random(4, 4, 4) > 0, 1, -1)),
     "small masks": lambda x: mask_loss(x[0], torch.sign(random(4, 7, 7)).clamp(min=-1)),
@@ -502,10 +485,9 @@ def test_the_configuration_s_values_arrive():
         *["TRAIN.MASK_WEIGHT", 5.0, "TRAIN.MASK_CELLS", "inside"],
     ]
     assert build_criterion(pysot.load_cfg("siammask_r50_base", overrides)) == Criterion(
-        3.0, 4.0, 5.0, "giou", 0.2, mask=MaskTerm(stride=8, padding=32, size=127, all_inside=True)
+        3.0, 4.0, 5.0, "giou", 0.2, MaskTerm(stride=8, padding=32, size=127, all_inside=True)
     )
     assert build_criterion(pysot.load_cfg("siamrpn_r50")) == Criterion()
     points = ["RPN.KWARGS.branch", "PointHead", "TRAIN.LOC_LOSS", "iou", "TRAIN.QUALITY_WEIGHT", 0.5]
-    points += ["TRAIN.FOCUS", 1.5]
-    expected = Criterion(box_loss="iou", points=True, quality_weight=0.5, focus=1.5)
+    expected = Criterion(box_loss="iou", points=True, quality_weight=0.5)
     assert build_criterion(pysot.load_cfg("siamrpn_r50", points)) == expected

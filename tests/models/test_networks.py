@@ -249,41 +249,6 @@ def test_masks_need_a_mask_head_and_refinement_three_maps():
     assert set(REFINERS) == {"Refine"}
 
 
-STRIDES = (Grid(2, 3), Grid(4, 3), Grid(8, 7))
-
-
-@pytest.mark.parametrize(
-    ("features", "hidden"),
-    [((64, 256, 512), (16, 64, 128)), ((16, 24, 32), (4, 16, 32))],
-    ids=["resnet50", "mobilenetv2"],
-)
-def test_refinement_is_never_narrower_within_than_what_it_gives(features, hidden):
-    refine = Refine(256, features, STRIDES)
-    for level, (channels, inner, width) in enumerate(zip(features, hidden, (4, 16, 32), strict=True)):
-        first, _, second, _ = getattr(refine, f"v{level}")
-        assert (first.in_channels, first.out_channels, second.out_channels) == (channels, inner, width)
-
-
-def test_refinement_of_other_widths_normalises_where_it_should():
-    torch.manual_seed(0)
-    refine = Refine(8, (4, 4, 4), STRIDES, widths=(8, 16, 24), norm=True)
-    assert [refine.deconv.out_channels, refine.post0.out_channels, refine.post1.out_channels] == [24, 16, 8]
-    norms = [name for name, module in refine.named_modules() if isinstance(module, torch.nn.BatchNorm2d)]
-    assert norms == [f"{branch}{level}.{place}" for level in range(3) for branch in "vh" for place in (1, 4)]
-    maps = [torch.randn(1, 4, side, side) for side in (69, 35, 17)]
-    with torch.inference_mode():
-        correlation, cells = torch.randn(1, 8, 11, 11), torch.tensor([[0, 5, 5], [0, 4, 6]])
-        drawn = refine(correlation, maps, cells)
-        scaled = refine(correlation, [100 * level for level in maps], cells)
-    assert drawn.shape == (2, 127, 127)
-    assert scaled.abs().max() < 10 * drawn.abs().max()  # normalised: a hundred times the features is not as much more
-    for widths in ((4, 16), (4, 0, 32)):
-        with pytest.raises(
-            ConfigError, match=rf"REFINE.KWARGS.widths: expected three .* got \[{widths[0]}, {widths[1]}"
-        ):
-            Refine(8, (4, 4, 4), STRIDES, widths=widths)
-
-
 def test_neck_crops_templates_only():
     assert set(NECKS) == {"AdjustAllLayer", "AdjustLayer"}
     neck = AdjustAllLayer([4], [6]).eval()

@@ -39,19 +39,6 @@ def test_no_normalisation_is_left_in_any_network(backbone):
                 torch.testing.assert_close(got, wanted, rtol=0, atol=1e-4 * float(wanted.abs().max()))
 
 
-def test_a_refinement_s_normalisations_are_folded():
-    keys = {"BACKBONE.KWARGS.used_layers": [1, 2, 3, 5], "ADJUST.ADJUST": True, "ADJUST.KWARGS.out_channels": [8]}
-    keys |= {"MASK.MASK": True, "MASK.KWARGS.hidden": 8, "REFINE.REFINE": True, "REFINE.KWARGS.norm": True}
-    network = calibrated(build_model(small_cfg("mobilenetv2", "PointHead", **keys)))
-    assert any("refine_head" in name for name in norms(network))
-    fused = fuse_conv_bn(network)
-    assert norms(fused) == []
-    with torch.inference_mode():
-        output = network(network.encode_template(images(1, 127, 5)), images(1, 191, 6))
-        got, wanted = (each.masks_at(output, torch.tensor([[0, 8, 9]])) for each in (fused, network))
-    torch.testing.assert_close(got, wanted, rtol=0, atol=1e-4 * float(wanted.abs().max()))
-
-
 class Neighbours(nn.Module):
     """Layers that stand beside each other and must stay: the normalisation is not of the convolution before it."""
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pad
+from torch.nn.functional import interpolate
 
 from pysot.models.backbone import Grid
 from pysot.utils import ConfigError, Registry
@@ -32,26 +32,11 @@ class Refine(nn.Module):
         correlation_channels: Channels of the mask head's correlation.
         feature_channels: Channels of the early maps of stride 2, 4 and 8.
         grids: Where their cells lie.
-        widths: Channels in which each of them, finest first, is added to what comes from the coarser ones.
-        norm: Normalise between convolutions. The public checkpoints have none.
-        aligned: Enlarge so that every cell stays where it was seen. The public checkpoints repeat cells instead, and
-            what the finest features show is drawn up to two pixels off at the rim of a target, three at that of a mask.
-
-    Raises:
-        ConfigError: The maps have other strides, or ``widths`` are not three.
     """
 
     mask_size = _MASK_SIZE
 
-    def __init__(
-        self,
-        correlation_channels: int,
-        feature_channels: Sequence[int],
-        grids: Sequence[Grid],
-        widths: Sequence[int] = (4, 16, 32),
-        norm: bool = False,
-        aligned: bool = False,
-    ) -> None:
+    def __init__(self, correlation_channels: int, feature_channels: Sequence[int], grids: Sequence[Grid]) -> None:
         super().__init__()
         strides = [grid.stride for grid in grids]
         if strides != [2, 4, 8]:
@@ -59,20 +44,16 @@ class Refine(nn.Module):
                 f"REFINE needs three feature maps of stride 2, 4 and 8 before the head's, got {strides} "
                 f"(BACKBONE.KWARGS.used_layers)"
             )
-        if len(widths) != 3 or min(widths) < 1:
-            raise ConfigError(f"REFINE.KWARGS.widths: expected three numbers of channels, got {list(widths)}")
         self.windows = tuple(map(window_of, _SIDES, grids))
+        widths = (4, 16, 32)
         for level, (channels, width) in enumerate(zip(feature_channels, widths, strict=True)):
-            # A quarter, as of a ResNet's many channels; but never fewer than what follows, as of MobileNetV2's few.
-            self.add_module(f"v{level}", _two_convs(channels, max(channels // 4, width), width, norm))
-            self.add_module(f"h{level}", _two_convs(width, width, width, norm))
-        self.enlarge = _enlarge_aligned if aligned else _enlarge_repeated
-        fine, middle, coarse = widths
-        self.deconv = nn.ConvTranspose2d(correlation_channels, coarse, 15, 15)
-        self.post0 = nn.Conv2d(coarse, middle, 3, padding=1)
-        self.post1 = nn.Conv2d(middle, fine, 3, padding=1)
-        self.post2 = nn.Conv2d(fine, 1, 3, padding=1)
-        # Three times PyTorch's variance, as in the source's training code: it keeps the scale where nothing normalises.
+            self.add_module(f"v{level}", _two_convs(channels, channels // 4, width))
+            self.add_module(f"h{level}", _two_convs(width, width, width))
+        self.deconv = nn.ConvTranspose2d(correlation_channels, 32, 15, 15)
+        self.post0 = nn.Conv2d(32, 16, 3, padding=1)
+        self.post1 = nn.Conv2d(16, 4, 3, padding=1)
+        self.post2 = nn.Conv2d(4, 1, 3, padding=1)
+        # Nothing here normalises. Three times PyTorch's variance, as in the source's training code, keeps the scale.
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_uniform_(module.weight, a=1)
@@ -96,7 +77,7 @@ class Refine(nn.Module):
         for step, (level, size) in enumerate(zip((2, 1, 0), sizes, strict=True)):
             window = _windows(features[level], of_crops, *self.windows[level])
             merged = self.get_submodule(f"h{level}")(out) + self.get_submodule(f"v{level}")(window)
-            out = self.get_submodule(f"post{step}")(self.enlarge(merged, size))
+            out = self.get_submodule(f"post{step}")(interpolate(merged, size=(size, size), mode="nearest"))
         return out[:, 0]
 
 
@@ -117,24 +98,13 @@ def window_of(side: int, grid: Grid) -> tuple[int, int, int]:
     return side, _STRIDE // grid.stride, side // 2 - cells
 
 
-def _enlarge_repeated(maps: Tensor, size: int) -> Tensor:
-    return interpolate(maps, size=(size, size), mode="nearest")
-
-
-def _enlarge_aligned(maps: Tensor, size: int) -> Tensor:
-    """Return maps of twice the resolution about the same middle: between two cells comes their mean, none is moved."""
-    side = 2 * maps.shape[-1] - 1
-    doubled = interpolate(maps, size=(side, side), mode="bilinear", align_corners=True)
-    return pad(doubled, [(size - side) // 2] * 4, mode="replicate")
-
-
-def _two_convs(in_channels: int, hidden: int, out_channels: int, norm: bool) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for before, after in ((in_channels, hidden), (hidden, out_channels)):
-        layers.append(nn.Conv2d(before, after, 3, padding=1, bias=not norm))
-        layers += [nn.BatchNorm2d(after)] if norm else []
-        layers.append(nn.ReLU(inplace=True))
-    return nn.Sequential(*layers)
+def _two_convs(in_channels: int, hidden: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, hidden, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(hidden, out_channels, 3, padding=1),
+        nn.ReLU(inplace=True),
+    )
 
 
 def _windows(features: Tensor, cells: Tensor, size: int, stride: int, padding: int) -> Tensor:
