@@ -38,7 +38,7 @@ RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         "DATASET.SEARCH.SHIFT DATASET.TEMPLATE.ASPECT "
         "DATASET.SEARCH.ASPECT DATASET.MAX_FAULTY BACKBONE.LAYERS_LR "
         "BACKBONE.TRAIN_EPOCH TRACK.PENALTY_K TRACK.BASE_SIZE TRACK.CONTEXT_AMOUNT TRACK.DISTRACTOR.ALPHA_HAT "
-        "TRACK.DISTRACTOR.ALPHA",
+        "TRACK.DISTRACTOR.ALPHA TRACK.LIKENESS.WEIGHT",
     ),
     (
         "between 0 and 1",
@@ -49,7 +49,7 @@ RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         "TRACK.WINDOW_INFLUENCE "
         "TRACK.CONFIDENCE_LOW TRACK.CONFIDENCE_HIGH TRACK.MASK_THERSHOLD TRACK.LOST_SCORE TRACK.ADAPTIVE.AREA_RATIO "
         "TRACK.DISTRACTOR.SCORE_THRESHOLD TRACK.DISTRACTOR.NMS_IOU TRACK.LOCAL_TO_GLOBAL.ENTER "
-        "TRACK.LOCAL_TO_GLOBAL.LEAVE",
+        "TRACK.LOCAL_TO_GLOBAL.LEAVE TRACK.LIKENESS.RATE",
     ),
     (
         "at least 0 and below 1",
@@ -201,6 +201,10 @@ def check_tracker(cfg: CfgNode) -> Faults:
     for module in ("ADAPTIVE", "DISTRACTOR", "LOCAL_TO_GLOBAL"):
         if cfg.TRACK[module].ENABLED and tracker != "DaSiamRPNTracker":
             yield f"TRACK.{module}.ENABLED needs TRACK.TYPE DaSiamRPNTracker, got {tracker}"
+    if cfg.TRACK.LIKENESS.WEIGHT and tracker == "SiamFCTracker":
+        yield "TRACK.LIKENESS.WEIGHT ranks proposals, which SiamFCTracker has none of"
+    if cfg.TRACK.LIKENESS.WEIGHT and cfg.TRACK.DISTRACTOR.ENABLED:
+        yield "TRACK.LIKENESS.WEIGHT and TRACK.DISTRACTOR.ENABLED both choose among the proposals: expected one of them"
 
 
 def check_masks(cfg: CfgNode) -> Faults:

@@ -229,6 +229,8 @@ KEYS: tuple[Key, ...] = (
     Key("TRACK.CONVENTION", "pysot", "", "anchor grid and crop rounding of pysot or dasiamrpn weights", OURS),
     Key("TRACK.LOST_SCORE", 0.5, "score", "a prediction below this is marked lost", OURS),
     Key("TRACK.RUNTIME", "eager", "", "eager, fused (faster, equal to rounding) or bf16 (fastest, coarser)", OURS),
+    Key("TRACK.LIKENESS.WEIGHT", 0.0, "", "rank added to a proposal that looks just like the target", OURS),
+    Key("TRACK.LIKENESS.RATE", 0.03, "", "share of the new look taken over per frame, times the score", OURS),
     Key(
         "TRACK.ADAPTIVE.ENABLED",
         False,

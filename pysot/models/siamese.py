@@ -22,11 +22,14 @@ class Template(NamedTuple):
         features: Template features of each head level, (B, C_i, h, w).
         kernels: The head's share, see `Head.encode`.
         mask_kernel: The mask head's kernel (B, hidden, h, w), or () without a mask head.
+        early_features: Template features of the refinement's levels, (B, C_i, h_i, w_i), or (). The search does not
+            need them.
     """
 
     features: tuple[Tensor, ...]
     kernels: Kernels
     mask_kernel: tuple[Tensor, ...]
+    early_features: tuple[Tensor, ...] = ()
 
 
 class NetworkOutput(NamedTuple):
@@ -99,13 +102,17 @@ class SiameseNet(nn.Module):
         head_levels = 1 if self.mask_head is not None else len(features)
         return features[:-head_levels], features[-head_levels:]
 
+    def _early(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the early levels where something reads them."""
+        return levels if self.refine_head is not None else ()
+
     def encode_template(self, image: Tensor) -> Template:
         """Return what is kept of templates (B, 3, 127, 127)."""
-        _, levels = self._split(self.backbone(image))
+        early, levels = self._split(self.backbone(image))
         if self.neck is not None:
             levels = self.neck.encode_template(levels)
         mask_kernel = () if self.mask_head is None else (self.mask_head.conv_kernel(levels[0]),)
-        return Template(levels, self.rpn_head.encode(levels), mask_kernel)
+        return Template(levels, self.rpn_head.encode(levels), mask_kernel, self._early(early))
 
     def forward(self, template: Template, image: Tensor) -> NetworkOutput:
         """Return the maps for search crops (B_x, 3, S, S).
@@ -124,7 +131,7 @@ class SiameseNet(nn.Module):
             maps.loc,
             levels,
             correlation,
-            early if self.refine_head is not None else (),
+            self._early(early),
             () if maps.quality is None else (maps.quality,),
         )
 

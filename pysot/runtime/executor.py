@@ -95,7 +95,7 @@ class Executor:
     def encode_template(self, crops: Sequence[NDArray[np.uint8]]) -> Template:
         """Return the template of N crops (S, S, 3) uint8 BGR."""
         template = self.network.encode_template(self._to_input(crops))
-        return template._replace(features=_precise(template.features))
+        return template._replace(features=_precise(template.features), early_features=_precise(template.early_features))
 
     @torch.inference_mode()
     def search(self, template: Template, crops: Sequence[NDArray[np.uint8]]) -> NetworkOutput:

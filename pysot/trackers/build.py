@@ -13,6 +13,7 @@ from pysot.runtime import Executor, Runtime, choose_device
 from pysot.trackers.base import TRACKERS, Tracker
 from pysot.trackers.dasiamrpn import AdaptiveSearch, DaSiamRPNTracker, DistractorParams
 from pysot.trackers.long_term import SearchGrowth, SiamRPNLTTracker
+from pysot.trackers.looks import LikenessParams
 from pysot.trackers.siamfc import SiamFCParams, SiamFCTracker
 from pysot.trackers.siammask import SiamMaskTracker
 from pysot.trackers.siamrpn import SiamRPNParams, SiamRPNTracker
@@ -51,6 +52,7 @@ def build_tracker(
 
 def _siamrpn_params(cfg: CfgNode) -> SiamRPNParams:
     track, anchor = cfg.TRACK, cfg.ANCHOR
+    likeness = LikenessParams(track.LIKENESS.WEIGHT, track.LIKENESS.RATE)
     return SiamRPNParams(
         penalty_k=track.PENALTY_K,
         window_influence=track.WINDOW_INFLUENCE,
@@ -65,6 +67,7 @@ def _siamrpn_params(cfg: CfgNode) -> SiamRPNParams:
         lost_score=track.LOST_SCORE,
         dasiamrpn_convention=track.CONVENTION == "dasiamrpn",
         points=predicts_points(cfg),
+        likeness=likeness if likeness.weight else None,
     )
 
 

@@ -11,20 +11,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import grid_sample, normalize
 
-from pysot.geometry import context_side, cxcywh_to_xywh, non_maximum_suppression
 from pysot.models import NetworkOutput
 from pysot.runtime import Executor
-from pysot.trackers.base import TRACKERS, FloatArray, Frame, SearchCrops, TargetState, to_numpy
+from pysot.trackers.base import TRACKERS, FloatArray, Frame, SearchCrops
 from pysot.trackers.long_term import LongTermTracker, SearchGrowth
+from pysot.trackers.looks import best_candidates, sample_proposals, unit_length
 from pysot.trackers.postprocess import Proposals
-from pysot.trackers.siamrpn import Choice, SiamRPNParams, take
-
-# Proposals looked at before suppression: those of the cells around a few peaks.
-_CANDIDATES = 256
+from pysot.trackers.siamrpn import Choice, SiamRPNParams, SiamRPNState, take
 
 
 @dataclass(frozen=True)
@@ -110,8 +105,8 @@ class DistractorMemory:
 
 
 @dataclass(frozen=True)
-class DaSiamRPNState(TargetState):
-    """As `TargetState`, with the memory of what was target and what was not, or None."""
+class DaSiamRPNState(SiamRPNState):
+    """As `SiamRPNState`, with the memory of what was target and what was not, or None."""
 
     memory: DistractorMemory | None
 
@@ -144,7 +139,7 @@ class DaSiamRPNTracker(LongTermTracker):
         state = super()._start(image, box_xywh)
         memory = None
         if self.distractor is not None:
-            features = _unit_length(state.template.features[-1])[0]
+            features = unit_length(state.template.features[-1])[0]
             memory = DistractorMemory.of_template(features, self.distractor.frame_weight(1))
         return DaSiamRPNState(**vars(state), memory=memory)
 
@@ -155,8 +150,8 @@ class DaSiamRPNTracker(LongTermTracker):
         return self.adaptive.search_size if share < self.adaptive.area_ratio else self.params.search_size
 
     def _choose(
-        self, proposals: Proposals, crops: SearchCrops[TargetState], output: NetworkOutput
-    ) -> tuple[Choice, list[TargetState]]:
+        self, proposals: Proposals, crops: SearchCrops[SiamRPNState], output: NetworkOutput
+    ) -> tuple[Choice, list[SiamRPNState]]:
         if self.distractor is None:
             return super()._choose(proposals, crops, output)
         indices, states = [], []
@@ -167,62 +162,25 @@ class DaSiamRPNTracker(LongTermTracker):
         return take(proposals, torch.stack(indices)), states
 
     def _choose_again(
-        self, proposals: Proposals, row: int, state: TargetState, features: Tensor, params: DistractorParams
-    ) -> tuple[Tensor, TargetState]:
+        self, proposals: Proposals, row: int, state: SiamRPNState, features: Tensor, params: DistractorParams
+    ) -> tuple[Tensor, SiamRPNState]:
         """Return the index of one target's proposal after re-ranking, and the state with the memory of this frame.
 
         Among the best-ranked proposals of different objects, those that score above the threshold could be the target.
         The one most like the incremental template is; the others are its distractors.
         """
         memory = state.memory  # type: ignore[attr-defined]  # _start makes a DaSiamRPNState
-        ranks, candidates = proposals.rank[row].topk(min(_CANDIDATES, proposals.rank.shape[1]))
-        boxes = proposals.boxes_cxcywh[row][:, candidates]
-        scores = proposals.score[row][candidates]
-        table = to_numpy(torch.cat([boxes, scores[None], ranks[None]]))
-        kept = non_maximum_suppression(cxcywh_to_xywh(table[:4].T), table[5], params.nms_iou)[: params.top_k]
-        credible = kept[table[4, kept] > params.score_threshold]
+        candidates = best_candidates(proposals, row, params.nms_iou, params.top_k)
+        credible = np.flatnonzero(candidates.scores > params.score_threshold)
         if len(credible) == 0:
-            return candidates[kept[0]], state
-        looks = _unit_length(
-            sample_proposals(features, table[:4, credible].T, memory.target.shape[-1], self.template_size, self.params)
+            return candidates.indices[0], state
+        boxes, cells = candidates.boxes_cxcywh[credible], memory.target.shape[-1]
+        sampled = sample_proposals(
+            features, boxes, cells, self.template_size, self.params.stride, self.params.context_amount
         )
+        looks = unit_length(sampled)
         likeness = (looks * memory.template(params.alpha_hat)).sum(dim=(1, 2, 3))
         best = int(likeness.argmax())
         others = torch.arange(len(credible), device=looks.device) != best
         learned = memory.learned(looks[best], looks[others], params)
-        return candidates[credible[best]], replace(state, memory=learned)  # type: ignore[call-arg]
-
-
-def sample_proposals(
-    features: Tensor, boxes_cxcywh: NDArray[np.float64], cells: int, template_size: int, params: SiamRPNParams
-) -> Tensor:
-    """Return the search features under proposals, sampled as a template around each would be.
-
-    Args:
-        features: (1, C, H, W) search features, whose middle is the crop's centre.
-        boxes_cxcywh: (D, 4) relative to the crop's centre, network pixels.
-        cells: Side of the template features.
-        template_size: Side of the template crop, network pixels.
-        params: For the stride and the context.
-
-    Returns:
-        (D, C, cells, cells), zero outside the search crop.
-    """
-    height, width = features.shape[-2:]
-    steps = np.array([context_side(box[2:], params.context_amount) for box in boxes_cxcywh]) / template_size
-    offsets = (np.arange(cells) - (cells - 1) / 2)[None, :] * steps[:, None]
-    columns = (boxes_cxcywh[:, :1] / params.stride + offsets) * 2 / (width - 1)
-    rows = (boxes_cxcywh[:, 1:2] / params.stride + offsets) * 2 / (height - 1)
-    shape = (len(boxes_cxcywh), cells, cells)
-    grid = np.stack([np.broadcast_to(columns[:, None, :], shape), np.broadcast_to(rows[:, :, None], shape)], axis=-1)
-    sampled = grid_sample(
-        features,
-        torch.as_tensor(grid.reshape(1, -1, cells, 2), dtype=features.dtype, device=features.device),
-        align_corners=True,
-    )
-    return sampled.reshape(features.shape[1], *shape).transpose(0, 1)
-
-
-def _unit_length(features: Tensor) -> Tensor:
-    """Return (D, C, h, w) features, each scaled to length 1."""
-    return normalize(features.flatten(1), dim=1).reshape(features.shape)
+        return candidates.indices[credible[best]], replace(state, memory=learned)  # type: ignore[call-arg]

@@ -12,8 +12,8 @@ import numpy as np
 
 from pysot.geometry import cxcywh_to_xywh
 from pysot.runtime import Executor
-from pysot.trackers.base import TRACKERS, FloatArray, Frame, Prediction, TargetState
-from pysot.trackers.siamrpn import SiamRPNParams, SiamRPNTracker, clip_to_frame
+from pysot.trackers.base import TRACKERS, FloatArray, Frame, Prediction
+from pysot.trackers.siamrpn import SiamRPNParams, SiamRPNState, SiamRPNTracker, clip_to_frame
 
 # While the target is out of sight it may reappear anywhere: the window hardly counts.
 _LOST_WINDOW_INFLUENCE = 0.001
@@ -59,14 +59,14 @@ class LongTermTracker(SiamRPNTracker):
         super().__init__(executor, params)
         self.growth = growth
 
-    def _window_influence(self, state: TargetState) -> float:
+    def _window_influence(self, state: SiamRPNState) -> float:
         if self.growth is not None and state.lost:
             return _LOST_WINDOW_INFLUENCE
         return super()._window_influence(state)
 
     def _follow(
-        self, image: Frame, state: TargetState, box_cxcywh: FloatArray, score: float, penalty: float
-    ) -> tuple[TargetState, Prediction]:
+        self, image: Frame, state: SiamRPNState, box_cxcywh: FloatArray, score: float, penalty: float
+    ) -> tuple[SiamRPNState, Prediction]:
         if self.growth is None:
             return super()._follow(image, state, box_cxcywh, score, penalty)
         center, size = state.center_xy, state.size_wh

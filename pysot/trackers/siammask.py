@@ -17,8 +17,8 @@ from torch import Tensor
 from pysot.geometry import corners_of_box, paste_back
 from pysot.models import NetworkOutput
 from pysot.runtime import Executor
-from pysot.trackers.base import TRACKERS, FloatArray, Frame, Prediction, SearchCrops, TargetState
-from pysot.trackers.siamrpn import Choice, SiamRPNParams, SiamRPNTracker
+from pysot.trackers.base import TRACKERS, FloatArray, Frame, Prediction, SearchCrops
+from pysot.trackers.siamrpn import Choice, SiamRPNParams, SiamRPNState, SiamRPNTracker
 from pysot.utils import ConfigError
 
 _SMALLEST_CONTOUR = 100.0  # a mask whose largest piece is smaller gives no rotated box, frame pixels²
@@ -43,18 +43,18 @@ class SiamMaskTracker(SiamRPNTracker):
             raise ConfigError("SiamMaskTracker needs a network with a mask head (MASK.MASK True)")
         self.mask_threshold = mask_threshold
 
-    def _search_side(self, state: TargetState) -> float:
+    def _search_side(self, state: SiamRPNState) -> float:
         # Where the crop lies decides where the mask is drawn: it is rounded first here.
         return float(round(super()._search_side(state)))
 
     def _finish(
         self,
         images: Sequence[Frame],
-        crops: SearchCrops[TargetState],
+        crops: SearchCrops[SiamRPNState],
         output: NetworkOutput,
         choice: Choice,
-        found: list[tuple[TargetState, Prediction]],
-    ) -> list[tuple[TargetState, Prediction]]:
+        found: list[tuple[SiamRPNState, Prediction]],
+    ) -> list[tuple[SiamRPNState, Prediction]]:
         cells = self._cells(choice.indices, crops.search_size)
         masks = self.executor.masks_at(output, cells).float().cpu().numpy()
         host_cells = cells.cpu().numpy()
@@ -81,7 +81,7 @@ class SiamMaskTracker(SiamRPNTracker):
         self,
         mask: NDArray[np.float32],
         cell: NDArray[np.int64],
-        state: TargetState,
+        state: SiamRPNState,
         side: float,
         search_size: int,
         image: Frame,

@@ -25,7 +25,7 @@ from pysot.geometry import (
     point_grid,
     score_size,
 )
-from pysot.models import NetworkOutput
+from pysot.models import NetworkOutput, Template
 from pysot.runtime import Executor
 from pysot.trackers.base import (
     TRACKERS,
@@ -37,6 +37,7 @@ from pysot.trackers.base import (
     Tracker,
     to_numpy,
 )
+from pysot.trackers.looks import LikenessParams, Look, middle, most_alike
 from pysot.trackers.postprocess import (
     AnchorCode,
     BoxCode,
@@ -69,6 +70,7 @@ class SiamRPNParams:
         lost_score: `Prediction.lost` is True below this score.
         dasiamrpn_convention: Anchor grid, crop corner and box centre of DaSiamRPN's published trackers.
         points: The network's boxes are distances from each cell (`PointHead`), not offsets from anchors.
+        likeness: Counts how proposals look; None: it does not count.
     """
 
     penalty_k: float
@@ -84,6 +86,14 @@ class SiamRPNParams:
     lost_score: float
     dasiamrpn_convention: bool = False
     points: bool = False
+    likeness: LikenessParams | None = None
+
+
+@dataclass(frozen=True)
+class SiamRPNState(TargetState):
+    """As `TargetState`, with what the target looks like, or None where that does not count."""
+
+    look: Look | None
 
 
 class _Grid(NamedTuple):
@@ -111,7 +121,7 @@ class Choice(NamedTuple):
 
 
 @TRACKERS.register("SiamRPNTracker")
-class SiamRPNTracker(Tracker[TargetState]):
+class SiamRPNTracker(Tracker[SiamRPNState]):
     """Follows a target with a region proposal network.
 
     Args:
@@ -127,21 +137,24 @@ class SiamRPNTracker(Tracker[TargetState]):
 
     # Start
 
-    def _start(self, image: Frame, box_xywh: FloatArray) -> TargetState:
+    def _start(self, image: Frame, box_xywh: FloatArray) -> SiamRPNState:
         center = box_center(box_xywh, "edge" if self.params.dasiamrpn_convention else "pixel")
         size = box_xywh[2:].copy()
         border = image.mean(axis=(0, 1))
         side = round(context_side(size, self.params.context_amount))
         crop = self._square(image, center, side, self.template_size, border)
         search_size = self._search_size(image, size)
-        return TargetState(
+        template = self.executor.encode_template([crop])
+        return SiamRPNState(
             center_xy=center,
             size_wh=size,
-            template=self.executor.encode_template([crop]),
+            # What tells how the target looks is read once.
+            template=template._replace(early_features=()),
             border_bgr=border,
             search_size=search_size,
             base_search_size=search_size,
             lost=False,
+            look=None if self.params.likeness is None else _look(template),
         )
 
     def _search_size(self, image: Frame, size_wh: FloatArray) -> int:
@@ -150,24 +163,24 @@ class SiamRPNTracker(Tracker[TargetState]):
 
     # Crop
 
-    def _search_crops(self, image: Frame, state: TargetState) -> tuple[list[Frame], float]:
+    def _search_crops(self, image: Frame, state: SiamRPNState) -> tuple[list[Frame], float]:
         side = self._search_side(state)
         crop = self._square(image, state.center_xy, round(side), state.search_size, state.border_bgr)
         return [crop], side
 
-    def _search_side(self, state: TargetState) -> float:
+    def _search_side(self, state: SiamRPNState) -> float:
         """Return the side of the search crop, frame pixels, before rounding."""
         return context_side(state.size_wh, self.params.context_amount) * (state.search_size / self.template_size)
 
-    def _scale(self, state: TargetState) -> float:
+    def _scale(self, state: SiamRPNState) -> float:
         """Return network pixels per frame pixel."""
         return self.template_size / context_side(state.size_wh, self.params.context_amount)
 
     # Choose and update
 
     def update(
-        self, images: Sequence[Frame], crops: SearchCrops[TargetState], output: NetworkOutput
-    ) -> list[tuple[TargetState, Prediction]]:
+        self, images: Sequence[Frame], crops: SearchCrops[SiamRPNState], output: NetworkOutput
+    ) -> list[tuple[SiamRPNState, Prediction]]:
         """Rank the proposals, take the best and follow it."""
         with torch.inference_mode():
             proposals = self._rank(crops, output)
@@ -201,7 +214,7 @@ class SiamRPNTracker(Tracker[TargetState]):
         anchors = anchor_grid(sizes_wh, params.stride, cells, exact_origin=params.dasiamrpn_convention)
         return AnchorCode(torch.from_numpy(anchors.boxes_cxcywh.T.copy()).to(device), len(sizes_wh))
 
-    def _rank(self, crops: SearchCrops[TargetState], output: NetworkOutput) -> Proposals:
+    def _rank(self, crops: SearchCrops[SiamRPNState], output: NetworkOutput) -> Proposals:
         grid = self.grid(crops.search_size)
         answered = (output.cls.shape[1] // 2, *output.cls.shape[2:])
         expected = (grid.code.per_cell, grid.cells, grid.cells)
@@ -223,18 +236,35 @@ class SiamRPNTracker(Tracker[TargetState]):
             ),
         )
 
-    def _window_influence(self, state: TargetState) -> float:
+    def _window_influence(self, state: SiamRPNState) -> float:
         return self.params.window_influence
 
     def _choose(
-        self, proposals: Proposals, crops: SearchCrops[TargetState], output: NetworkOutput
-    ) -> tuple[Choice, list[TargetState]]:
+        self, proposals: Proposals, crops: SearchCrops[SiamRPNState], output: NetworkOutput
+    ) -> tuple[Choice, list[SiamRPNState]]:
         """Return the chosen proposals, and the states with what the choice taught."""
-        return take(proposals, proposals.rank.argmax(dim=1)), crops.states
+        if self.params.likeness is None:
+            return take(proposals, proposals.rank.argmax(dim=1)), crops.states
+        features = output.early_features[-1] if output.early_features else output.features[0]
+        indices, states = [], []
+        for row, state in enumerate(crops.states):
+            index, look = most_alike(
+                proposals,
+                row,
+                state.look,  # type: ignore[arg-type]  # _start gave it one
+                features[row : row + 1],
+                self.params.likeness,
+                template_size=self.template_size,
+                stride=self.params.stride,
+                context_amount=self.params.context_amount,
+            )
+            indices.append(index)
+            states.append(replace(state, look=look))
+        return take(proposals, torch.stack(indices)), states
 
     def _follow(
-        self, image: Frame, state: TargetState, box_cxcywh: FloatArray, score: float, penalty: float
-    ) -> tuple[TargetState, Prediction]:
+        self, image: Frame, state: SiamRPNState, box_cxcywh: FloatArray, score: float, penalty: float
+    ) -> tuple[SiamRPNState, Prediction]:
         """Return the new state of one target and its prediction."""
         center, size = self._moved(state, box_cxcywh, score, penalty)
         center, size = clip_to_frame(center, size, image)
@@ -242,7 +272,7 @@ class SiamRPNTracker(Tracker[TargetState]):
         return new, Prediction(cxcywh_to_xywh(np.concatenate([center, size])), score, new.lost)
 
     def _moved(
-        self, state: TargetState, box_cxcywh: FloatArray, score: float, penalty: float
+        self, state: SiamRPNState, box_cxcywh: FloatArray, score: float, penalty: float
     ) -> tuple[FloatArray, FloatArray]:
         """Return the target's centre and size after it moved to a proposal: the size follows gradually."""
         box = box_cxcywh / self._scale(state)
@@ -252,11 +282,11 @@ class SiamRPNTracker(Tracker[TargetState]):
     def _finish(
         self,
         images: Sequence[Frame],
-        crops: SearchCrops[TargetState],
+        crops: SearchCrops[SiamRPNState],
         output: NetworkOutput,
         choice: Choice,
-        found: list[tuple[TargetState, Prediction]],
-    ) -> list[tuple[TargetState, Prediction]]:
+        found: list[tuple[SiamRPNState, Prediction]],
+    ) -> list[tuple[SiamRPNState, Prediction]]:
         """Add to the predictions what a subclass knows beyond the box."""
         return found
 
@@ -274,6 +304,13 @@ def take(proposals: Proposals, indices: Tensor) -> Choice:
     if not np.isfinite(values).all():
         raise CheckpointError("the network answers with values that are not finite: its weights are unusable")
     return Choice(indices, values[:, :4], values[:, 4], values[:, 5])
+
+
+def _look(template: Template) -> Look:
+    """Return what a target looks like in its template: to early features where there are any, else to the head's."""
+    if not template.early_features:
+        return Look.of_template(template.features[0])
+    return Look.of_template(middle(template.early_features[-1], template.features[-1].shape[-1]))
 
 
 def clip_to_frame(

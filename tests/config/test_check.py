@@ -134,6 +134,17 @@ FAULTS = [
         ["TRACK.DISTRACTOR.ENABLED needs TRACK.TYPE DaSiamRPNTracker, got SiamRPNTracker"],
     ),
     (f"{DASIAM} TRACK.DISTRACTOR.ENABLED True TRACK.ADAPTIVE.ENABLED True TRACK.LOCAL_TO_GLOBAL.ENABLED True", []),
+    ("TRACK.LIKENESS.WEIGHT -1", ["TRACK.LIKENESS.WEIGHT: expected not negative, got -1.0"]),
+    ("TRACK.LIKENESS.RATE 1.5", ["TRACK.LIKENESS.RATE: expected between 0 and 1, got 1.5"]),
+    (
+        "RPN.TYPE SiamFCHead TRACK.TYPE SiamFCTracker TRACK.LIKENESS.WEIGHT 1.0",
+        ["TRACK.LIKENESS.WEIGHT ranks proposals, which SiamFCTracker has none of"],
+    ),
+    (f"{DASIAM} TRACK.LIKENESS.WEIGHT 1.0", []),
+    (
+        f"{DASIAM} TRACK.DISTRACTOR.ENABLED True TRACK.LIKENESS.WEIGHT 1.0",
+        ["TRACK.LIKENESS.WEIGHT and TRACK.DISTRACTOR.ENABLED both choose among the proposals: expected one of them"],
+    ),
     # masks
     (REFINE, []),
     (f"{MASK} TRACK.MASK_OUTPUT_SIZE 63", []),

@@ -28,6 +28,7 @@ KINDS: dict[str, tuple[str, list[Any]]] = {
     "siamfc_5s": ("siamfc_alex_5s", []),
     "siamrpn": ("siamrpn_alex_dwxcorr", _DEPTHWISE),
     "siamrpn_up": ("siamrpn_alex_upchannel", _UP_CHANNEL),
+    "siamrpn_likeness": ("siamrpn_alex_dwxcorr", [*_DEPTHWISE, "TRACK.LIKENESS.WEIGHT", 1.0]),
     "long_term": (
         "siamrpn_alex_dwxcorr",
         [*_DEPTHWISE, "TRACK.TYPE", "SiamRPNLTTracker", "TRACK.LOST_INSTANCE_SIZE", 415],
@@ -43,6 +44,7 @@ KINDS: dict[str, tuple[str, list[Any]]] = {
     ),
     "points_distractor": ("dasiamrpn_distractor", [*_SMALL_ALEXNET, *_POINTS, "RPN.KWARGS.feature_in", 25]),
     "siammask": ("siammask_r50_l3", _MASK),
+    "siammask_likeness": ("siammask_r50_l3", [*_MASK, "TRACK.LIKENESS.WEIGHT", 1.0]),
     "siammask_base": ("siammask_r50_base", _MASK),
 }
 

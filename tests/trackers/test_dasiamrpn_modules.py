@@ -11,7 +11,7 @@ import torch
 import pysot
 from pysot.geometry import cxcywh_to_xywh
 from pysot.models import NetworkOutput
-from pysot.trackers.dasiamrpn import DistractorMemory, DistractorParams, sample_proposals
+from pysot.trackers.dasiamrpn import DistractorMemory, DistractorParams
 from pysot.trackers.postprocess import Proposals
 from tests.trackers.conftest import BOX, KINDS
 
@@ -54,16 +54,6 @@ def test_published_networks_have_the_additions_as_published():
         assert adaptive == track.ADAPTIVE.ENABLED
         assert not track.DISTRACTOR.ENABLED
         assert not track.LOCAL_TO_GLOBAL.ENABLED
-
-
-def test_sampling_the_middle_of_a_template_sized_proposal_gives_the_features_there(small_tracker):
-    params = small_tracker("dasiamrpn").params
-    features = torch.arange(2 * 13 * 13, dtype=torch.float32).reshape(1, 2, 13, 13)
-    # A proposal whose context square is as large as the template crop: cells lie one stride apart, as in a template.
-    box = np.array([[0.0, 0.0, 63.5, 63.5], [8.0, -16.0, 63.5, 63.5]])
-    sampled = sample_proposals(features, box, 5, 127, params)
-    torch.testing.assert_close(sampled[0], features[0, :, 4:9, 4:9])
-    torch.testing.assert_close(sampled[1], features[0, :, 2:7, 5:10])
 
 
 def look_alikes(tracker, frames, scores, ranks):

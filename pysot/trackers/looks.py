@@ -1,0 +1,175 @@
+"""What proposals look like: their features, and how much these are the target's.
+
+A network that has learned what objects are scores every object that passes its target high. Features from early in the
+backbone, whose cells see little around them, still tell the two apart: `LikenessParams` add that to the rank.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import grid_sample, normalize
+
+from pysot.geometry import context_side, cxcywh_to_xywh, non_maximum_suppression
+from pysot.trackers.postprocess import Proposals
+
+# Proposals looked at before suppression: those of the cells around a few peaks.
+_BEFORE_SUPPRESSION = 256
+# Where the target is on top of something else, the boxes of both overlap a lot: only near copies are left out.
+_SAME_BOX_IOU = 0.9
+_COMPARED = 32
+
+
+@dataclass(frozen=True)
+class LikenessParams:
+    """How much it counts that a proposal looks like the target.
+
+    Attributes:
+        weight: Rank that is added for a perfect likeness.
+        rate: Share of a frame's look that is taken over into the recent look, times the score, 0..1.
+    """
+
+    weight: float
+    rate: float
+
+
+class Look(NamedTuple):
+    """What a target looks like: features (C, h, w) without their mean, of length 1, in the first frame and of late."""
+
+    first: Tensor
+    recent: Tensor
+
+    @staticmethod
+    def of_template(features: Tensor) -> Look:
+        """Return the look after the first frame, whose template has the features (1, C, h, w)."""
+        look = _appearance(features)[0]
+        return Look(look, look)
+
+    def likeness(self, looks: Tensor) -> Tensor:
+        """Return the mean of the cosines, -1..1, of looks (D, C, h, w) with the first and the recent look, (D,)."""
+        return (looks * (self.first + self.recent) / 2).sum(dim=(1, 2, 3))
+
+    def learned(self, look: Tensor, rate: float) -> Look:
+        """Return the look after a frame in which the target looked like ``look`` (C, h, w)."""
+        return Look(self.first, unit_length((self.recent + rate * (look - self.recent))[None])[0])
+
+
+class Candidates(NamedTuple):
+    """The best-ranked proposals of one target that are different from each other, best first.
+
+    Attributes:
+        indices: (D,) among the target's proposals, on their device.
+        boxes_cxcywh: (D, 4) as `Proposals.boxes_cxcywh`.
+        scores: (D,).
+        ranks: (D,).
+    """
+
+    indices: Tensor
+    boxes_cxcywh: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    ranks: NDArray[np.float64]
+
+
+def best_candidates(proposals: Proposals, row: int, nms_iou: float, most: int) -> Candidates:
+    """Return the candidates of the target in a row of the batch.
+
+    Args:
+        proposals: Of all targets.
+        row: The target's.
+        nms_iou: Of proposals that overlap more, only the best is a candidate.
+        most: Candidates returned, at most.
+    """
+    ranks, found = proposals.rank[row].topk(min(_BEFORE_SUPPRESSION, proposals.rank.shape[1]))
+    boxes, scores = proposals.boxes_cxcywh[row][:, found], proposals.score[row][found]
+    table = torch.cat([boxes, scores[None], ranks[None]]).double().cpu().numpy()
+    kept = non_maximum_suppression(cxcywh_to_xywh(table[:4].T), table[5], nms_iou)[:most]
+    return Candidates(found[torch.from_numpy(kept).to(found.device)], table[:4, kept].T, table[4, kept], table[5, kept])
+
+
+def most_alike(
+    proposals: Proposals,
+    row: int,
+    look: Look,
+    features: Tensor,
+    params: LikenessParams,
+    *,
+    template_size: int,
+    stride: int,
+    context_amount: float,
+) -> tuple[Tensor, Look]:
+    """Return the index of the proposal with the highest sum of rank and weighted likeness, and the look after it.
+
+    Args:
+        proposals: Of all targets.
+        row: The target's.
+        look: The target's.
+        features: As for `sample_proposals`.
+        params: Weight and rate.
+        template_size: As for `sample_proposals`.
+        stride: As for `sample_proposals`.
+        context_amount: As for `sample_proposals`.
+    """
+    candidates = best_candidates(proposals, row, _SAME_BOX_IOU, _COMPARED)
+    boxes, cells = candidates.boxes_cxcywh, look.first.shape[-1]
+    sampled = sample_proposals(features.float(), boxes, cells, template_size, stride, context_amount)
+    looks = _appearance(sampled)
+    likeness = look.likeness(looks).double().cpu().numpy()
+    best = int((candidates.ranks + params.weight * likeness).argmax())
+    return candidates.indices[best], look.learned(looks[best], params.rate * float(candidates.scores[best]))
+
+
+def sample_proposals(
+    features: Tensor,
+    boxes_cxcywh: NDArray[np.float64],
+    cells: int,
+    template_size: int,
+    stride: int,
+    context_amount: float,
+) -> Tensor:
+    """Return the search features under proposals, sampled as a template around each would be.
+
+    Args:
+        features: (1, C, H, W) search features, whose middle is the crop's centre.
+        boxes_cxcywh: (D, 4) relative to the crop's centre, network pixels.
+        cells: Side of the template features.
+        template_size: Side of the template crop, network pixels.
+        stride: Network pixels per cell.
+        context_amount: Context around the target, share of width + height.
+
+    Returns:
+        (D, C, cells, cells), zero outside the search crop.
+    """
+    height, width = features.shape[-2:]
+    steps = np.array([context_side(box[2:], context_amount) for box in boxes_cxcywh]) / template_size
+    offsets = (np.arange(cells) - (cells - 1) / 2)[None, :] * steps[:, None]
+    columns = (boxes_cxcywh[:, :1] / stride + offsets) * 2 / (width - 1)
+    rows = (boxes_cxcywh[:, 1:2] / stride + offsets) * 2 / (height - 1)
+    shape = (len(boxes_cxcywh), cells, cells)
+    grid = np.stack([np.broadcast_to(columns[:, None, :], shape), np.broadcast_to(rows[:, :, None], shape)], axis=-1)
+    sampled = grid_sample(
+        features,
+        torch.as_tensor(grid.reshape(1, -1, cells, 2), dtype=features.dtype, device=features.device),
+        align_corners=True,
+    )
+    return sampled.reshape(features.shape[1], *shape).transpose(0, 1)
+
+
+def unit_length(features: Tensor) -> Tensor:
+    """Return (D, C, h, w) features, each scaled to length 1."""
+    return normalize(features.flatten(1), dim=1).reshape(features.shape)
+
+
+def middle(features: Tensor, cells: int) -> Tensor:
+    """Return the central cells (..., cells, cells) of features, as the neck does with templates."""
+    first = (features.shape[-1] - cells) // 2
+    return features[..., first : first + cells, first : first + cells]
+
+
+def _appearance(features: Tensor) -> Tensor:
+    """Return features (D, C, h, w) without each channel's mean, of length 1: what differs from place to place."""
+    return unit_length(features - features.mean(dim=(2, 3), keepdim=True))
