@@ -38,7 +38,7 @@ RANGES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         "DATASET.SEARCH.SHIFT DATASET.TEMPLATE.ASPECT "
         "DATASET.SEARCH.ASPECT DATASET.MAX_FAULTY BACKBONE.LAYERS_LR "
         "BACKBONE.TRAIN_EPOCH TRACK.PENALTY_K TRACK.BASE_SIZE TRACK.CONTEXT_AMOUNT TRACK.DISTRACTOR.ALPHA_HAT "
-        "TRACK.DISTRACTOR.ALPHA TRACK.LIKENESS.WEIGHT",
+        "TRACK.DISTRACTOR.ALPHA TRACK.LIKENESS.WEIGHT RPN.LEVELS",
     ),
     (
         "between 0 and 1",
@@ -229,6 +229,12 @@ def check_levels(cfg: CfgNode) -> Faults:
     used = cfg.BACKBONE.KWARGS.get("used_layers")
     if cfg.MASK.MASK:  # a network with masks correlates on the last level alone
         levels, name = 1, "MASK.MASK True"
+        if cfg.RPN.LEVELS > 1:
+            yield f"RPN.LEVELS is {cfg.RPN.LEVELS}: with MASK.MASK True, expected 0 or 1"
+    elif cfg.RPN.LEVELS:
+        levels, name = cfg.RPN.LEVELS, f"RPN.LEVELS {cfg.RPN.LEVELS}"
+        if used is not None and levels > len(used):
+            yield f"{name} exceeds the {len(used)} level(s) of BACKBONE.KWARGS.used_layers {used}"
     elif used is not None:
         levels, name = len(used), f"BACKBONE.KWARGS.used_layers {used}"
     else:

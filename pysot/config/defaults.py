@@ -203,6 +203,9 @@ KEYS: tuple[Key, ...] = (
     Key("ADJUST.TYPE", "AdjustAllLayer", "", "name of the neck"),
     Key("RPN.TYPE", "MultiRPN", "", "name of the head that scores and locates the target"),
     Key("RPN.KWARGS", {}, "", "arguments of that head"),
+    Key(
+        "RPN.LEVELS", 0, "levels", "last levels of the backbone that neck and heads read; 0: all, one with masks", OURS
+    ),
     Key("MASK.MASK", False, "", "the network has a mask head"),
     Key("MASK.TYPE", "MaskCorr", "", "name of the mask head"),
     Key("MASK.KWARGS", {}, "", "arguments of the mask head"),

@@ -96,13 +96,16 @@ def iou_xywh(first_xywh: ArrayLike, second_xywh: ArrayLike) -> FloatArray:
     return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
 
 
-def non_maximum_suppression(boxes_xywh: ArrayLike, scores: ArrayLike, iou_threshold: float) -> NDArray[np.intp]:
+def non_maximum_suppression(
+    boxes_xywh: ArrayLike, scores: ArrayLike, iou_threshold: float, most: int | None = None
+) -> NDArray[np.intp]:
     """Return the indices of boxes that no better-scored kept box overlaps by more than ``iou_threshold``.
 
     Args:
         boxes_xywh: (N, 4) boxes.
         scores: (N,) scores; higher is better.
         iou_threshold: 0..1.
+        most: Boxes kept, at most; None for all.
 
     Returns:
         Kept indices, best score first.
@@ -113,8 +116,8 @@ def non_maximum_suppression(boxes_xywh: ArrayLike, scores: ArrayLike, iou_thresh
     """
     boxes = np.asarray(boxes_xywh, dtype=np.float64)
     remaining = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
-    kept = []
-    while remaining.size:
+    kept: list[np.intp] = []
+    while remaining.size and (most is None or len(kept) < most):
         best, remaining = remaining[0], remaining[1:]
         kept.append(best)
         remaining = remaining[iou_xywh(boxes[best], boxes[remaining]) <= iou_threshold]

@@ -35,15 +35,16 @@ def build_model(cfg: CfgNode) -> SiameseNet:
     """
     backbone = _call("BACKBONE.KWARGS", BACKBONES[cfg.BACKBONE.TYPE], **_kwargs(cfg.BACKBONE))
     has_mask = cfg.MASK.MASK
-    channels = backbone.out_channels
-    if has_mask:
-        channels = backbone.out_channels[-1:]
+    head_levels = cfg.RPN.LEVELS or (1 if has_mask else len(backbone.out_channels))
+    if head_levels > len(backbone.out_channels):
+        raise ConfigError(f"RPN.LEVELS is {head_levels}, the backbone hands on {len(backbone.out_channels)} level(s)")
+    channels = backbone.out_channels[-head_levels:]
     neck = _build_neck(cfg, channels) if cfg.ADJUST.ADJUST else None
     if neck is not None:
         channels = neck.out_channels
     mask_head = _build_mask_head(cfg, channels) if has_mask else None
     refine_head = _build_refine_head(cfg, mask_head, backbone) if mask_head is not None and cfg.REFINE.REFINE else None
-    return SiameseNet(backbone, _build_head(cfg, channels), neck, mask_head, refine_head)
+    return SiameseNet(backbone, _build_head(cfg, channels), neck, mask_head, refine_head, head_levels)
 
 
 def _build_neck(cfg: CfgNode, channels: Sequence[int]) -> Neck:

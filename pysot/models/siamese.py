@@ -22,8 +22,8 @@ class Template(NamedTuple):
         features: Template features of each head level, (B, C_i, h, w).
         kernels: The head's share, see `Head.encode`.
         mask_kernel: The mask head's kernel (B, hidden, h, w), or () without a mask head.
-        early_features: Template features of the refinement's levels, (B, C_i, h_i, w_i), or (). The search does not
-            need them.
+        early_features: Template features of the levels before the head's, (B, C_i, h_i, w_i). The search does not need
+            them.
     """
 
     features: tuple[Tensor, ...]
@@ -41,7 +41,7 @@ class NetworkOutput(NamedTuple):
             the distances left, top, right, bottom in strides (`PointHead`); or None.
         features: Search features of each head level, (B_x, C_i, H, W).
         mask_correlation: (B, hidden, S, S), or () without a mask head.
-        early_features: Search features for the refinement, (B_x, C_i, H_i, W_i), or ().
+        early_features: Search features of the levels before the head's, (B_x, C_i, H_i, W_i).
         quality: (B, k, S, S) logits of the boxes' overlap with the target, or () where the head has none.
     """
 
@@ -60,8 +60,10 @@ class SiameseNet(nn.Module):
         backbone: Shared by template and search region.
         rpn_head: Compares the two.
         neck: Adjusts the head's levels, or None.
-        mask_head: Draws masks, or None. The heads then see the backbone's last level only.
-        refine_head: Sharpens the masks with the backbone's other levels, or None.
+        mask_head: Draws masks, or None.
+        refine_head: Sharpens the masks with the levels before the head's, or None.
+        head_levels: How many of the backbone's last levels neck and heads read; None: the last one with a mask head,
+            else all. Those before are early ones.
 
     Inputs are (B, 3, S, S) float32 in 0..255, in the channel order the weights expect (BGR for all but SiamFC's).
 
@@ -82,8 +84,11 @@ class SiameseNet(nn.Module):
         neck: Neck | None = None,
         mask_head: MaskCorr | None = None,
         refine_head: Refine | None = None,
+        head_levels: int | None = None,
     ) -> None:
         super().__init__()
+        all_levels = len(backbone.out_channels)
+        self.head_levels = head_levels or (all_levels if mask_head is None else 1)
         self.backbone = backbone
         self.neck = neck
         self.rpn_head = rpn_head
@@ -97,14 +102,15 @@ class SiameseNet(nn.Module):
             return self.refine_head.mask_size
         return None if self.mask_head is None else self.mask_head.mask_size
 
-    def _split(self, features: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Return the early levels (for the refinement) and the head's levels."""
-        head_levels = 1 if self.mask_head is not None else len(features)
-        return features[:-head_levels], features[-head_levels:]
+    @property
+    def early_stride(self) -> int | None:
+        """Network pixels per cell of the last early level, or None without early levels."""
+        strides = self.backbone.strides[: -self.head_levels]
+        return strides[-1] if strides else None
 
-    def _early(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Return the early levels where something reads them."""
-        return levels if self.refine_head is not None else ()
+    def _split(self, features: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Return the early levels and the head's levels."""
+        return features[: -self.head_levels], features[-self.head_levels :]
 
     def encode_template(self, image: Tensor) -> Template:
         """Return what is kept of templates (B, 3, 127, 127)."""
@@ -112,7 +118,7 @@ class SiameseNet(nn.Module):
         if self.neck is not None:
             levels = self.neck.encode_template(levels)
         mask_kernel = () if self.mask_head is None else (self.mask_head.conv_kernel(levels[0]),)
-        return Template(levels, self.rpn_head.encode(levels), mask_kernel, self._early(early))
+        return Template(levels, self.rpn_head.encode(levels), mask_kernel, early)
 
     def forward(self, template: Template, image: Tensor) -> NetworkOutput:
         """Return the maps for search crops (B_x, 3, S, S).
@@ -131,7 +137,7 @@ class SiameseNet(nn.Module):
             maps.loc,
             levels,
             correlation,
-            self._early(early),
+            early,
             () if maps.quality is None else (maps.quality,),
         )
 

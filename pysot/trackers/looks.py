@@ -87,7 +87,7 @@ def best_candidates(proposals: Proposals, row: int, nms_iou: float, most: int) -
     ranks, found = proposals.rank[row].topk(min(_BEFORE_SUPPRESSION, proposals.rank.shape[1]))
     boxes, scores = proposals.boxes_cxcywh[row][:, found], proposals.score[row][found]
     table = torch.cat([boxes, scores[None], ranks[None]]).double().cpu().numpy()
-    kept = non_maximum_suppression(cxcywh_to_xywh(table[:4].T), table[5], nms_iou)[:most]
+    kept = non_maximum_suppression(cxcywh_to_xywh(table[:4].T), table[5], nms_iou, most)
     return Candidates(found[torch.from_numpy(kept).to(found.device)], table[:4, kept].T, table[4, kept], table[5, kept])
 
 

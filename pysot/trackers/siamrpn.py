@@ -132,6 +132,12 @@ class SiamRPNTracker(Tracker[SiamRPNState]):
     def __init__(self, executor: Executor, params: SiamRPNParams) -> None:
         rounding = Rounding.DASIAMRPN if params.dasiamrpn_convention else Rounding.PYSOT
         super().__init__(executor, params.template_size, rounding)
+        early_stride = executor.network.early_stride
+        if params.likeness is not None and early_stride not in (None, params.stride):
+            raise ConfigError(
+                f"TRACK.LIKENESS compares features of stride {params.stride} (ANCHOR.STRIDE); the last level before "
+                f"the head's has stride {early_stride}: mend BACKBONE.KWARGS.used_layers"
+            )
         self.params = params
         self._grids: dict[int, _Grid] = {}
 

@@ -177,6 +177,14 @@ FAULTS = [
             "use MultiRPN or one layer"
         ],
     ),
+    ("BACKBONE.KWARGS.used_layers [2,3] RPN.LEVELS 1 RPN.TYPE DepthwiseRPN", []),
+    ("RPN.LEVELS 1", ["RPN.LEVELS 1 gives 1 level, RPN.TYPE MultiRPN reads several: use DepthwiseRPN"]),
+    ("RPN.LEVELS -1", ["RPN.LEVELS: expected not negative, got -1"]),
+    (
+        "BACKBONE.KWARGS.used_layers [2,3] RPN.LEVELS 3",
+        ["RPN.LEVELS 3 exceeds the 2 level(s) of BACKBONE.KWARGS.used_layers [2, 3]"],
+    ),
+    (f"{REFINE} RPN.LEVELS 2", ["RPN.LEVELS is 2: with MASK.MASK True, expected 0 or 1"]),
     (
         "MASK.MASK True",
         ["MASK.MASK True gives 1 level, RPN.TYPE MultiRPN reads several: use DepthwiseRPN"],

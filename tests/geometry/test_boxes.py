@@ -112,6 +112,8 @@ def test_suppression_is_the_greedy_one(threshold):
         kept = non_maximum_suppression(boxes, scores, threshold)
         assert kept.tolist() == greedy(boxes, scores, threshold)
         assert (np.diff(scores[kept]) <= 0).all()
+        for most in (0, 1, count):
+            assert non_maximum_suppression(boxes, scores, threshold, most).tolist() == kept[:most].tolist()
 
 
 def test_suppression_at_the_threshold_keeps_both():

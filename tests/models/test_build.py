@@ -75,6 +75,31 @@ def test_several_levels_are_averaged(branch, weighted):
     assert (output.loc is None) == (branch == "SiamFCHead")
 
 
+def test_levels_before_the_heads_are_handed_out_as_they_are():
+    keys = {"BACKBONE.KWARGS.used_layers": [3, 4, 5], "ADJUST.ADJUST": True, "ADJUST.KWARGS.out_channels": [8]}
+    network = build_model(small_cfg("alexnet", "DepthwiseRPN", **keys, **{"RPN.LEVELS": 1})).eval()
+    search, template = images(1, 191, 1), images(1, 127)
+    with torch.inference_mode():
+        encoded = network.encode_template(template)
+        output = network(encoded, search)
+        third, fourth, fifth = network.backbone(search)
+        torch.testing.assert_close(output.early_features, (third, fourth))
+        torch.testing.assert_close(output.features, network.neck((fifth,)))
+        torch.testing.assert_close(encoded.early_features, network.backbone(template)[:2])
+    assert network.early_stride == 8
+    keys["BACKBONE.KWARGS.used_layers"] = [5]
+    torch.manual_seed(0)
+    alone = build_model(small_cfg("alexnet", "DepthwiseRPN", **keys)).eval()
+    assert alone.early_stride is None
+    # What is read changes no weight: checkpoints of one go into the other.
+    assert alone.state_dict().keys() == network.state_dict().keys()
+
+
+def test_a_head_cannot_read_more_levels_than_there_are():
+    with pytest.raises(ConfigError, match=r"RPN\.LEVELS is 2, the backbone hands on 1 level"):
+        build_model(small_cfg("alexnet", "MultiRPN", **{"BACKBONE.KWARGS.used_layers": [5], "RPN.LEVELS": 2}))
+
+
 def test_multirpn_cannot_hold_itself():
     with pytest.raises(ConfigError, match="branch is the head of one level, it cannot be MultiRPN itself"):
         build_model(small_cfg("alexnet", "MultiRPN", **{"RPN.KWARGS.branch": "MultiRPN"}))

@@ -11,6 +11,7 @@ import torch
 from pysot.models import NetworkOutput
 from pysot.trackers.looks import LikenessParams, Look, best_candidates, middle, most_alike, sample_proposals
 from pysot.trackers.postprocess import Proposals
+from pysot.utils import ConfigError
 from tests.trackers.conftest import BOX
 
 CROPS = {"template_size": 127, "stride": 8, "context_amount": 0.5}
@@ -144,6 +145,12 @@ def test_refined_masks_have_early_features_to_look_at(small_tracker, frames):
     assert state.template.early_features == ()
     assert small_tracker("siamrpn_likeness").start(frames[0], BOX).look.first.shape[0] == 25
     assert small_tracker("siammask").start(frames[0], BOX).look is None
+
+
+def test_looks_are_compared_at_the_stride_of_the_score_map(small_tracker):
+    """ResNet's first layer has a stride of 4: it cannot be sampled as the head's level is."""
+    with pytest.raises(ConfigError, match=r"features of stride 8 .* has stride 4: mend BACKBONE\.KWARGS\.used_layers"):
+        small_tracker("siammask_base", "TRACK.LIKENESS.WEIGHT", 1.0, "BACKBONE.KWARGS.used_layers", [1, 3])
 
 
 def test_a_look_is_of_the_target_alone(small_tracker, frames):
