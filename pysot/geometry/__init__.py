@@ -24,7 +24,7 @@ from pysot.geometry.boxes import (
     xywh_to_xyxy,
     xyxy_to_xywh,
 )
-from pysot.geometry.crop import Rounding, context_side, crop_corner, crop_square, paste_back
+from pysot.geometry.crop import Rounding, context_side, context_sides, crop_corner, crop_square, paste_back
 from pysot.geometry.frame import as_bgr_uint8, check_box_xywh
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "box_center",
     "check_box_xywh",
     "context_side",
+    "context_sides",
     "corners_of_box",
     "cosine_window",
     "crop_corner",

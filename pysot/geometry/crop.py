@@ -34,9 +34,15 @@ def context_side(size_wh: ArrayLike, context_amount: float) -> float:
         >>> context_side([30, 50], 0.5)
         79.37253933193772
     """
-    width, height = np.asarray(size_wh, dtype=np.float64)
+    return float(context_sides(size_wh, context_amount))
+
+
+def context_sides(sizes_wh: ArrayLike, context_amount: float) -> NDArray[np.float64]:
+    """Return the sides (...) around targets of sizes (..., 2), see `context_side`."""
+    sizes = np.asarray(sizes_wh, dtype=np.float64)
+    width, height = sizes[..., 0], sizes[..., 1]
     context = context_amount * (width + height)
-    return float(np.sqrt((width + context) * (height + context)))
+    return np.asarray(np.sqrt((width + context) * (height + context)))
 
 
 def crop_corner(center_xy: ArrayLike, side: int, rounding: Rounding) -> tuple[int, int]:

@@ -13,13 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pysot.geometry import cxcywh_to_xywh, non_maximum_suppression
 from pysot.models import NetworkOutput
 from pysot.runtime import Executor
-from pysot.trackers.base import TRACKERS, FloatArray, Frame, SearchCrops
+from pysot.trackers.base import TRACKERS, FloatArray, Frame, SearchCrops, to_numpy
 from pysot.trackers.long_term import LongTermTracker, SearchGrowth
-from pysot.trackers.looks import best_candidates, sample_proposals, unit_length
+from pysot.trackers.looks import sample_proposals, unit_length
 from pysot.trackers.postprocess import Proposals
 from pysot.trackers.siamrpn import Choice, SiamRPNParams, SiamRPNState, take
+
+# Proposals looked at before suppression: those of the cells around a few peaks.
+_CANDIDATES = 256
 
 
 @dataclass(frozen=True)
@@ -170,17 +174,25 @@ class DaSiamRPNTracker(LongTermTracker):
         The one most like the incremental template is; the others are its distractors.
         """
         memory = state.memory  # type: ignore[attr-defined]  # _start makes a DaSiamRPNState
-        candidates = best_candidates(proposals, row, params.nms_iou, params.top_k)
-        credible = np.flatnonzero(candidates.scores > params.score_threshold)
+        ranks, candidates = proposals.rank[row].topk(min(_CANDIDATES, proposals.rank.shape[1]))
+        boxes = proposals.boxes_cxcywh[row][:, candidates]
+        scores = proposals.score[row][candidates]
+        table = to_numpy(torch.cat([boxes, scores[None], ranks[None]]))
+        kept = non_maximum_suppression(cxcywh_to_xywh(table[:4].T), table[5], params.nms_iou, params.top_k)
+        credible = kept[table[4, kept] > params.score_threshold]
         if len(credible) == 0:
-            return candidates.indices[0], state
-        boxes, cells = candidates.boxes_cxcywh[credible], memory.target.shape[-1]
+            return candidates[kept[0]], state
         sampled = sample_proposals(
-            features, boxes, cells, self.template_size, self.params.stride, self.params.context_amount
+            features,
+            table[:4, credible].T,
+            memory.target.shape[-1],
+            self.template_size,
+            self.params.stride,
+            self.params.context_amount,
         )
         looks = unit_length(sampled)
         likeness = (looks * memory.template(params.alpha_hat)).sum(dim=(1, 2, 3))
         best = int(likeness.argmax())
         others = torch.arange(len(credible), device=looks.device) != best
         learned = memory.learned(looks[best], looks[others], params)
-        return candidates.indices[credible[best]], replace(state, memory=learned)  # type: ignore[call-arg]
+        return candidates[credible[best]], replace(state, memory=learned)  # type: ignore[call-arg]

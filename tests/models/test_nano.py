@@ -18,9 +18,10 @@ def network():
 
 
 def test_it_is_small_and_keeps_stride_8(network):
-    # The two levels are the outputs of torchvision's features.10 and features.13.
-    assert network.backbone.out_channels == (64, 96)
-    assert network.backbone.strides == (8, 8)
+    # The head's two levels are the outputs of torchvision's features.10 and features.13; looks are compared before.
+    assert network.backbone.out_channels == (32, 64, 96)
+    assert network.head_levels == 2
+    assert network.backbone.strides == (8, 8, 8)
     assert not hasattr(network.backbone, "layer6")
     assert 2 * sum(tensor.numel() for tensor in network.state_dict().values()) < 2e6  # bytes in half precision
     with torch.inference_mode():

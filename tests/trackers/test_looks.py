@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pysot.models import NetworkOutput
-from pysot.trackers.looks import LikenessParams, Look, best_candidates, middle, most_alike, sample_proposals
+from pysot.trackers.looks import LikenessParams, Look, middle, most_alike, sample_proposals
 from pysot.trackers.postprocess import Proposals
 from pysot.utils import ConfigError
 from tests.trackers.conftest import BOX
@@ -80,17 +80,6 @@ def test_looks_stay_of_length_1_and_likeness_within_1(seed: int):
 def test_a_look_of_nothing_is_like_nothing():
     look = Look.of_template(torch.full((1, 3, 5, 5), 7.0))
     assert look.likeness(random(2, 3, 5, 5)).tolist() == [0.0, 0.0]
-
-
-def test_candidates_are_the_best_ranked_that_differ():
-    boxes = [[0, 0, 40, 40], [0, 0, 40, 44], [30, 0, 40, 40], [0, 0, 40, 80], [90, 0, 40, 40]]
-    proposals = proposals_of(boxes, [0.1, 0.2, 0.3, 0.4, 0.5], [0.8, 0.9, 0.5, 0.7, 0.1])
-    found = best_candidates(proposals, 0, nms_iou=0.9, most=3)
-    # The first overlaps the second, which ranks higher, by 40 / 44 = 0.91.
-    assert found.indices.tolist() == [1, 3, 2]
-    np.testing.assert_allclose(found.boxes_cxcywh, np.array(boxes)[[1, 3, 2]])
-    np.testing.assert_allclose(found.scores, [0.2, 0.4, 0.3], atol=1e-6)
-    np.testing.assert_allclose(found.ranks, [0.9, 0.7, 0.5])
 
 
 def two_objects(target: torch.Tensor, ranks: list[float]) -> tuple[Proposals, torch.Tensor]:
