@@ -128,7 +128,8 @@ def searchable_keys(cfg: CfgNode) -> list[str]:
             found.append((f"TRACK.{name}", node))
         elif node.get("ENABLED", True):
             found += [(f"TRACK.{name}.{leaf}", value) for leaf, value in node.items()]
-    return [key for key, value in found if _is_number(value) and key not in _UNSUITED]
+    unused = {"TRACK.LIKENESS.RATE"} if not cfg.TRACK.LIKENESS.WEIGHT else set()
+    return [key for key, value in found if _is_number(value) and key not in _UNSUITED and key not in unused]
 
 
 def _is_number(value: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pysot.models.backbone import BACKBONES, Backbone
 from pysot.models.head import HEADS, MASK_HEADS, REFINERS, Head, MaskCorr, Refine
 from pysot.models.neck import NECKS, Neck
-from pysot.models.siamese import SiameseNet
+from pysot.models.siamese import SiameseNet, default_head_levels
 from pysot.utils import ConfigError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def build_model(cfg: CfgNode) -> SiameseNet:
     """
     backbone = _call("BACKBONE.KWARGS", BACKBONES[cfg.BACKBONE.TYPE], **_kwargs(cfg.BACKBONE))
     has_mask = cfg.MASK.MASK
-    head_levels = cfg.RPN.LEVELS or (1 if has_mask else len(backbone.out_channels))
+    head_levels = cfg.RPN.LEVELS or default_head_levels(backbone, has_mask=has_mask)
     if head_levels > len(backbone.out_channels):
         raise ConfigError(f"RPN.LEVELS is {head_levels}, the backbone hands on {len(backbone.out_channels)} level(s)")
     channels = backbone.out_channels[-head_levels:]

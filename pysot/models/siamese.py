@@ -41,7 +41,8 @@ class NetworkOutput(NamedTuple):
             the distances left, top, right, bottom in strides (`PointHead`); or None.
         features: Search features of each head level, (B_x, C_i, H, W).
         mask_correlation: (B, hidden, S, S), or () without a mask head.
-        early_features: Search features of the levels before the head's, (B_x, C_i, H_i, W_i).
+        early_features: Search features of the levels before the head's, (B_x, C_i, H_i, W_i), in the network's own
+            precision.
         quality: (B, k, S, S) logits of the boxes' overlap with the target, or () where the head has none.
     """
 
@@ -62,8 +63,8 @@ class SiameseNet(nn.Module):
         neck: Adjusts the head's levels, or None.
         mask_head: Draws masks, or None.
         refine_head: Sharpens the masks with the levels before the head's, or None.
-        head_levels: How many of the backbone's last levels neck and heads read; None: the last one with a mask head,
-            else all. Those before are early ones.
+        head_levels: How many of the backbone's last levels neck and heads read, those before are early ones; None:
+            `default_head_levels`.
 
     Inputs are (B, 3, S, S) float32 in 0..255, in the channel order the weights expect (BGR for all but SiamFC's).
 
@@ -87,8 +88,7 @@ class SiameseNet(nn.Module):
         head_levels: int | None = None,
     ) -> None:
         super().__init__()
-        all_levels = len(backbone.out_channels)
-        self.head_levels = head_levels or (all_levels if mask_head is None else 1)
+        self.head_levels = head_levels or default_head_levels(backbone, has_mask=mask_head is not None)
         self.backbone = backbone
         self.neck = neck
         self.rpn_head = rpn_head
@@ -156,6 +156,11 @@ class SiameseNet(nn.Module):
         if self.refine_head is None:
             return self.mask_head.at(output.mask_correlation[0], cells)
         return self.refine_head(output.mask_correlation[0], output.early_features, cells)
+
+
+def default_head_levels(backbone: Backbone, *, has_mask: bool) -> int:
+    """Return how many levels neck and heads read unless told otherwise: the last one with a mask head, else all."""
+    return 1 if has_mask else len(backbone.out_channels)
 
 
 def map_tensors(function: Callable[..., Tensor], *trees: Nested) -> Nested:

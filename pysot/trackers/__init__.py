@@ -7,7 +7,7 @@ from pysot.trackers.long_term import LongTermTracker, SiamRPNLTTracker
 from pysot.trackers.multi import MultiTracker
 from pysot.trackers.siamfc import SiamFCTracker
 from pysot.trackers.siammask import SiamMaskTracker
-from pysot.trackers.siamrpn import SiamRPNTracker
+from pysot.trackers.siamrpn import SiamRPNState, SiamRPNTracker
 
 __all__ = [
     "TRACKERS",
@@ -18,6 +18,7 @@ __all__ = [
     "SiamFCTracker",
     "SiamMaskTracker",
     "SiamRPNLTTracker",
+    "SiamRPNState",
     "SiamRPNTracker",
     "TargetState",
     "Tracker",

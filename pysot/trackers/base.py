@@ -197,7 +197,7 @@ class Tracker(ABC, Generic[State]):
     def infer(self, crops: SearchCrops[State]) -> NetworkOutput:
         """Run the network on a group of crops."""
         # The search needs the kernels alone.
-        templates = [state.template._replace(features=()) for state in crops.states]
+        templates = [state.template._replace(features=(), early_features=()) for state in crops.states]
         return self.executor.search(stack_templates(templates), crops.pixels)
 
     @abstractmethod
@@ -230,4 +230,5 @@ def checked_frame(frame: NDArray[np.generic]) -> Frame:
 
 def to_numpy(tensor: Tensor) -> FloatArray:
     """Return a tensor's values on the host, float64."""
-    return tensor.double().cpu().numpy()
+    # Apple's GPUs have no double precision.
+    return tensor.cpu().double().numpy()

@@ -52,7 +52,6 @@ def build_tracker(
 
 def _siamrpn_params(cfg: CfgNode) -> SiamRPNParams:
     track, anchor = cfg.TRACK, cfg.ANCHOR
-    likeness = LikenessParams(track.LIKENESS.WEIGHT, track.LIKENESS.RATE)
     return SiamRPNParams(
         penalty_k=track.PENALTY_K,
         window_influence=track.WINDOW_INFLUENCE,
@@ -67,7 +66,7 @@ def _siamrpn_params(cfg: CfgNode) -> SiamRPNParams:
         lost_score=track.LOST_SCORE,
         dasiamrpn_convention=track.CONVENTION == "dasiamrpn",
         points=predicts_points(cfg),
-        likeness=likeness if likeness.weight else None,
+        likeness=LikenessParams(track.LIKENESS.WEIGHT, track.LIKENESS.RATE) if track.LIKENESS.WEIGHT else None,
     )
 
 

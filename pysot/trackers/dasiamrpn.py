@@ -21,6 +21,7 @@ from pysot.trackers.long_term import LongTermTracker, SearchGrowth
 from pysot.trackers.looks import sample_proposals, unit_length
 from pysot.trackers.postprocess import Proposals
 from pysot.trackers.siamrpn import Choice, SiamRPNParams, SiamRPNState, take
+from pysot.utils import ConfigError
 
 # Proposals looked at before suppression: those of the cells around a few peaks.
 _CANDIDATES = 256
@@ -136,6 +137,8 @@ class DaSiamRPNTracker(LongTermTracker):
         growth: SearchGrowth | None = None,
     ) -> None:
         super().__init__(executor, params, growth)
+        if distractor is not None and params.likeness is not None:
+            raise ConfigError("DaSiamRPNTracker: distractor and params.likeness both choose: expected one of them")
         self.adaptive = adaptive
         self.distractor = distractor
 

@@ -37,7 +37,12 @@ class LikenessParams:
 
 
 class Look(NamedTuple):
-    """What a target looks like: features (C, h, w) without their mean, of length 1, in the first frame and of late."""
+    """What a target looks like: features (C, h, w), each channel without its mean, of length 1 as a whole.
+
+    Attributes:
+        first: In the first frame.
+        recent: Of late.
+    """
 
     first: Tensor
     recent: Tensor
@@ -128,12 +133,6 @@ def sample_proposals(
 def unit_length(features: Tensor) -> Tensor:
     """Return (D, C, h, w) features, each scaled to length 1."""
     return normalize(features.flatten(1), dim=1).reshape(features.shape)
-
-
-def middle(features: Tensor, cells: int) -> Tensor:
-    """Return the central cells (..., cells, cells) of features, as the neck does with templates."""
-    first = (features.shape[-1] - cells) // 2
-    return features[..., first : first + cells, first : first + cells]
 
 
 def _appearance(features: Tensor) -> Tensor:

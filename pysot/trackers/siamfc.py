@@ -86,7 +86,7 @@ class SiamFCTracker(Tracker[SiamFCState]):
         return SiamFCState(
             center_xy=center.astype(np.float64),
             size_wh=size.astype(np.float64),
-            template=self.executor.encode_template([crop]),
+            template=self.executor.encode_template([crop])._replace(early_features=()),
             border_bgr=border,
             search_size=self.params.search_size,
             base_search_size=self.params.search_size,

@@ -26,6 +26,7 @@ from pysot.geometry import (
     score_size,
 )
 from pysot.models import NetworkOutput, Template
+from pysot.models.neck import central_cells
 from pysot.runtime import Executor
 from pysot.trackers.base import (
     TRACKERS,
@@ -37,7 +38,7 @@ from pysot.trackers.base import (
     Tracker,
     to_numpy,
 )
-from pysot.trackers.looks import LikenessParams, Look, middle, most_alike
+from pysot.trackers.looks import LikenessParams, Look, most_alike
 from pysot.trackers.postprocess import (
     AnchorCode,
     BoxCode,
@@ -70,7 +71,7 @@ class SiamRPNParams:
         lost_score: `Prediction.lost` is True below this score.
         dasiamrpn_convention: Anchor grid, crop corner and box centre of DaSiamRPN's published trackers.
         points: The network's boxes are distances from each cell (`PointHead`), not offsets from anchors.
-        likeness: Counts how proposals look; None: it does not count.
+        likeness: How much it counts that a proposal looks like the target; None: it does not.
     """
 
     penalty_k: float
@@ -195,6 +196,12 @@ class SiamRPNTracker(Tracker[SiamRPNState]):
             self._follow(image, state, choice.boxes_cxcywh[i], float(choice.scores[i]), float(choice.penalties[i]))
             for i, (image, state) in enumerate(zip(images, states, strict=True))
         ]
+        if self.params.likeness is not None:
+            # What is seen while the target is lost is something else.
+            found = [
+                (replace(new, look=old.look) if new.lost else new, prediction)
+                for old, (new, prediction) in zip(crops.states, found, strict=True)
+            ]
         return self._finish(images, crops, output, choice, found)
 
     def grid(self, search_size: int) -> _Grid:
@@ -251,7 +258,7 @@ class SiamRPNTracker(Tracker[SiamRPNState]):
         """Return the chosen proposals, and the states with what the choice taught."""
         if self.params.likeness is None:
             return take(proposals, proposals.rank.argmax(dim=1)), crops.states
-        features = output.early_features[-1] if output.early_features else output.features[0]
+        features = _compared_level(output)
         indices, states = [], []
         for row, state in enumerate(crops.states):
             index, look = most_alike(
@@ -313,10 +320,13 @@ def take(proposals: Proposals, indices: Tensor) -> Choice:
 
 
 def _look(template: Template) -> Look:
-    """Return what a target looks like in its template: to early features where there are any, else to the head's."""
-    if not template.early_features:
-        return Look.of_template(template.features[0])
-    return Look.of_template(middle(template.early_features[-1], template.features[-1].shape[-1]))
+    """Return what a target looks like in its template, which the neck cuts to its central cells."""
+    return Look.of_template(central_cells(_compared_level(template), template.features[-1].shape[-1]))
+
+
+def _compared_level(encoded: Template | NetworkOutput) -> Tensor:
+    """Return the features in which looks are compared: the last early level, or the head's first without one."""
+    return encoded.early_features[-1] if encoded.early_features else encoded.features[0]
 
 
 def clip_to_frame(

@@ -112,6 +112,7 @@ class Recorder:
     ("config", "more"),
     [
         ("siamrpn_r50", []),
+        ("siamrpn_r50", ["TRACK.LIKENESS.WEIGHT", 0.5]),
         ("siamrpn_r50_l234_dwxcorr_lt", []),
         ("siammask_r50_l3", []),
         ("siamfc_alex", []),

@@ -47,7 +47,7 @@ def narrow(name: str) -> list[Any]:
         small = ["BACKBONE.TYPE", "mobilenetv2", "BACKBONE.KWARGS", {"used_layers": [3, 5, 7], "width_mult": 0.25}]
         small += ["BACKBONE.TRAIN_LAYERS", ["layer3", "layer4", "layer5", "layer6", "layer7"]]
         small += ["ADJUST.KWARGS.in_channels", [8, 24, 80], "ADJUST.KWARGS.out_channels", [16, 16, 16]]
-        small += ["RPN.KWARGS.in_channels", [16, 16, 16]]
+        small += ["RPN.KWARGS.in_channels", [16, 16, 16], "RPN.LEVELS", 0]
         return [*small, "TRAIN.SEARCH_SIZE", 159, "TRAIN.OUTPUT_SIZE", 13]
     small = ["BACKBONE.TYPE", "alexnet", "BACKBONE.KWARGS.width_mult", 0.1]
     small += ["TRAIN.SEARCH_SIZE", 159, "TRAIN.OUTPUT_SIZE", 5, "TRAIN.BASE_SIZE", 0]

@@ -37,6 +37,15 @@ KINDS: dict[str, tuple[str, list[Any]]] = {
     "dasiamrpn_distractor": ("dasiamrpn_distractor", _UP_CHANNEL),
     "dasiamrpn_lt": ("dasiamrpn_lt", [*_UP_CHANNEL, "TRACK.LOCAL_TO_GLOBAL.MAX_SIZE", 383]),
     "points": ("siamrpn_alex_dwxcorr", [*_DEPTHWISE, *_POINTS]),
+    "points_likeness": ("siamrpn_alex_dwxcorr", [*_DEPTHWISE, *_POINTS, "TRACK.LIKENESS.WEIGHT", 0.5]),
+    "long_term_likeness": (
+        "siamrpn_alex_dwxcorr",
+        [
+            *[*_DEPTHWISE, "TRACK.TYPE", "SiamRPNLTTracker", "TRACK.LOST_INSTANCE_SIZE", 415],
+            *["TRACK.LIKENESS.WEIGHT", 0.5],
+        ],
+    ),
+    "dasiamrpn_likeness": ("dasiamrpn_vot", [*_UP_CHANNEL, "TRACK.LIKENESS.WEIGHT", 0.5]),
     "points_unrated": ("siamrpn_alex_dwxcorr", [*_DEPTHWISE, *_POINTS, "RPN.KWARGS.quality", False]),
     "points_long_term": (
         "siamrpn_alex_dwxcorr",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 import torch
 
+import pysot
 from pysot.models import NetworkOutput
-from pysot.trackers.looks import LikenessParams, Look, middle, most_alike, sample_proposals
+from pysot.models.neck import central_cells
+from pysot.trackers.dasiamrpn import DaSiamRPNTracker
+from pysot.trackers.looks import LikenessParams, Look, most_alike, sample_proposals
 from pysot.trackers.postprocess import Proposals
 from pysot.utils import ConfigError
-from tests.trackers.conftest import BOX
+from tests.trackers.conftest import BOX, KINDS
 
 CROPS = {"template_size": 127, "stride": 8, "context_amount": 0.5}
 # A box whose context square is as large as the template crop: its cells lie one stride apart, as in a template.
@@ -40,10 +44,10 @@ def test_sampling_the_middle_of_a_template_sized_proposal_gives_the_features_the
     torch.testing.assert_close(sampled[1], features[0, :, 2:7, 5:10])
 
 
-def test_the_middle_is_where_the_neck_cuts_it():
+def test_the_central_cells():
     cells = torch.arange(16.0).expand(1, 1, 16, 16)
-    assert middle(cells, 7)[0, 0, 0].tolist() == [4, 5, 6, 7, 8, 9, 10]
-    assert middle(cells[..., :15, :15], 7)[0, 0, 0].tolist() == [4, 5, 6, 7, 8, 9, 10]
+    assert central_cells(cells, 7)[0, 0, 0].tolist() == [4, 5, 6, 7, 8, 9, 10]
+    assert central_cells(cells[..., :15, :15], 7)[0, 0, 0].tolist() == [4, 5, 6, 7, 8, 9, 10]
 
 
 def test_likeness_by_hand():
@@ -140,6 +144,42 @@ def test_looks_are_compared_at_the_stride_of_the_score_map(small_tracker):
     """ResNet's first layer has a stride of 4: it cannot be sampled as the head's level is."""
     with pytest.raises(ConfigError, match=r"features of stride 8 .* has stride 4: mend BACKBONE\.KWARGS\.used_layers"):
         small_tracker("siammask_base", "TRACK.LIKENESS.WEIGHT", 1.0, "BACKBONE.KWARGS.used_layers", [1, 3])
+
+
+@pytest.mark.parametrize("kind", ["siamrpn_likeness", "siammask_likeness"])
+def test_looks_of_a_network_in_bfloat16(kind, small_tracker, frames):
+    """Early features stay in the network's precision, looks do not."""
+    experiment, overrides = KINDS[kind]
+    network = small_tracker(kind).executor.network
+    tracker = pysot.build_tracker(pysot.load_cfg(experiment, overrides), network, device="cpu", runtime="bf16")
+    state = tracker.start(frames[0], BOX)
+    ((after, _),) = tracker.step([frames[1]], [state])
+    assert after.look.recent.dtype == torch.float32
+    torch.testing.assert_close(
+        state.look.first, small_tracker(kind).start(frames[0], BOX).look.first, atol=0.02, rtol=0.2
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"), [("siamrpn_likeness", "LOST_SCORE"), ("long_term_likeness", "CONFIDENCE_LOW")]
+)
+def test_nothing_is_learned_while_the_target_is_lost(kind, key, small_tracker, frames):
+    """Of the scores of a random network, all are above 0 and none is above 1."""
+    for threshold, lost in (("0.0", False), ("1.0", True)):
+        keys = ["TRACK.CONFIDENCE_HIGH", 1.0] if key == "CONFIDENCE_LOW" else []
+        tracker = small_tracker(kind, *keys, f"TRACK.{key}", float(threshold))
+        state = tracker.start(frames[0], BOX)
+        ((after, prediction),) = tracker.step([frames[1]], [state])
+        assert prediction.lost == lost
+        assert torch.equal(after.look.recent, state.look.recent) == lost
+        assert torch.equal(after.look.first, state.look.first)
+
+
+def test_two_ways_to_choose_are_refused(small_tracker):
+    tracker = small_tracker("dasiamrpn_distractor")
+    params = dataclasses.replace(tracker.params, likeness=LikenessParams(1.0, 0.03))
+    with pytest.raises(ConfigError, match=r"distractor and params\.likeness both choose: expected one of them"):
+        DaSiamRPNTracker(tracker.executor, params, distractor=tracker.distractor)
 
 
 def test_a_look_is_of_the_target_alone(small_tracker, frames):

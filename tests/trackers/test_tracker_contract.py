@@ -289,8 +289,9 @@ def test_a_score_map_of_another_size_is_named(frames):
         tracker.track(frames[1])
 
 
-def test_a_network_of_not_a_numbers_is_named(frames):
-    cfg = pysot.load_cfg(*KINDS["siamrpn"])
+@pytest.mark.parametrize("kind", ["siamrpn", "siamrpn_likeness"])
+def test_a_network_of_not_a_numbers_is_named(kind, frames):
+    cfg = pysot.load_cfg(*KINDS[kind])
     model = pysot.build_model(cfg)
     with torch.no_grad():
         model.rpn_head.cls.head[3].bias.fill_(float("nan"))

@@ -49,11 +49,13 @@ class Neck(nn.Module):
         """
         adjusted = self(levels)
         surplus = max(0, min(features.shape[-1] for features in adjusted) - self.center_size)
-        before, after = surplus // 2, surplus - surplus // 2
-        return tuple(
-            features[..., before : features.shape[-2] - after, before : features.shape[-1] - after]
-            for features in adjusted
-        )
+        return tuple(central_cells(features, features.shape[-1] - surplus) for features in adjusted)
+
+
+def central_cells(features: Tensor, cells: int) -> Tensor:
+    """Return the central (..., cells, cells) of square features; of an odd surplus, more is left out at the end."""
+    first = (features.shape[-1] - cells) // 2
+    return features[..., first : first + cells, first : first + cells]
 
 
 class AdjustLayer(nn.Module):
