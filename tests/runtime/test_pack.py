@@ -35,6 +35,21 @@ def test_a_packed_convolution_is_the_convolution(groups, kernel, stride, padding
                 torch.testing.assert_close(packed(inputs), conv(inputs), rtol=1e-5, atol=1e-5)
 
 
+@needs_packing
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.ReLU6(inplace=True)])
+def test_an_activation_that_follows_is_applied_with_the_convolution(activation):
+    torch.manual_seed(0)
+    between = [[], [nn.Identity()], [nn.BatchNorm2d(16)], [nn.Sigmoid()]]
+    for layers, fused in zip(between, (True, True, False, False), strict=True):
+        plain = nn.Sequential(nn.Conv2d(8, 16, 3), *layers, activation, nn.Conv2d(16, 4, 1)).eval()
+        packed = pack._packed(plain, {"0": (1, 8, 9, 9), f"{len(plain) - 1}": (1, 16, 7, 7)})
+        assert isinstance(packed[-2], nn.Identity) == fused
+        assert type(plain[-2]) is type(activation)
+        inputs = 20 * torch.randn(1, 8, 9, 9)  # beyond both of ReLU6's bounds
+        with torch.inference_mode():
+            torch.testing.assert_close(packed(inputs), plain(inputs), rtol=1e-5, atol=1e-4)
+
+
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
