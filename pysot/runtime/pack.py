@@ -109,11 +109,13 @@ def _shape_noter(shapes: dict[str, tuple[int, ...]], name: str) -> Any:
 
 def _packed(network: Network, shapes: dict[str, tuple[int, ...]]) -> Network:
     shared = {id(tensor): tensor for tensor in [*network.parameters(), *network.buffers()]}
+    # oneDNN's activations turn what is not a number into one: broken weights would go unnoticed.
+    finite = all(bool(tensor.isfinite().all()) for tensor in shared.values())
     packed = copy.deepcopy(network, shared)
     for name, shape in shapes.items():
         path, _, child = name.rpartition(".")
         parent = packed.get_submodule(path)
-        then = _activation_after(parent, child)
+        then = _activation_after(parent, child) if finite else None
         activation = parent.get_submodule(then) if then else None
         setattr(parent, child, PackedConv2d(network.get_submodule(name), shape, activation))  # type: ignore[arg-type]
         if then:

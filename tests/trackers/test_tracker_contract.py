@@ -289,6 +289,18 @@ def test_a_score_map_of_another_size_is_named(frames):
         tracker.track(frames[1])
 
 
+@pytest.mark.parametrize("runtime", ["eager", "fused"])
+def test_a_single_weight_that_is_not_a_number_is_named(runtime, frames):
+    cfg = pysot.load_cfg("siamrpn_nano")
+    model = pysot.build_model(cfg)
+    with torch.no_grad():
+        model.backbone.layer2[0].conv[0].weight[0] = float("nan")
+    tracker = pysot.build_tracker(cfg, model, device="cpu", runtime=runtime)
+    tracker.init(frames[0], BOX)
+    with pytest.raises(CheckpointError, match="values that are not finite: its weights are unusable"):
+        tracker.track(frames[1])
+
+
 @pytest.mark.parametrize("kind", ["siamrpn", "siamrpn_likeness"])
 def test_a_network_of_not_a_numbers_is_named(kind, frames):
     cfg = pysot.load_cfg(*KINDS[kind])
