@@ -1,8 +1,8 @@
-"""Measure whether a tracker's score tells that its target is gone.
+"""Measure whether a tracker's score tells that its target is gone, and whether it finds the target again.
 
 Tracks every sequence from its first frame to its last: in how many frames with the target in view is `lost` on? Then
 goes back to every tenth frame on which the tracker has its target (its box overlaps the true one), and continues from
-there on the next 10 frames, from which the target was removed:
+there on the next 20 frames, from which the target was removed:
 
     patched   a piece of the same frame from beside the target lies over it
     painted   the target is painted over from its surroundings (cv2.inpaint)
@@ -10,12 +10,14 @@ there on the next 10 frames, from which the target was removed:
     kept      for comparison, the frames as they are
 
 Over the target means over its true box and 10 % of its size on each side; shadows and reflections stay. A case is
-*noticed* if `lost` is on in any of its 10 frames; beside the share stands after how many frames, on average.
+*noticed* if `lost` is on in any of its first 10 frames; beside the share stands after how many frames, on average.
+Where the sequence is long enough, 10 frames as they are follow: the target is back, where it has moved to meanwhile.
+It is *found again* if the box overlaps the true one by half or more (IoU) in the tenth.
 
 `lost` is a threshold on the score (TRACK.LOST_SCORE), so one run gives the numbers of all thresholds. The best one is
 the highest with which fewer than 5 % of the frames in view are lost. It is chosen on one half of the sequences and
 checked on the other, or chosen on another benchmark. Trackers that search ever farther for a lost target have two
-thresholds and a memory: of those the numbers are given as they are.
+thresholds and a memory: of those the numbers are given as they are, as are those of finding again.
 
     python benchmarks/presence.py                                      # the default model on the built-in benchmark
     python benchmarks/presence.py --config siammask_r50_l3 --dataset OTB100 --picture presence.png
@@ -64,8 +66,9 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 FloatArray: TypeAlias = NDArray[np.float64]
 
 FIRST = 5  # frame, from 0, after which the target is first removed
-WITHIN = 10  # frames without the target
+WITHIN = 10  # frames, to be noticed gone and to be found again
 MARGIN = 0.1  # of the target's width and height, removed with it on each side
+FOUND = 0.5  # overlap with the true box
 ALLOWED = 0.05  # of the frames in view may be lost
 WANTED = 0.9  # of the cases are to be noticed
 FALSE_SHARES = (0, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)
@@ -83,6 +86,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     choice.add_argument("--choose-on", metavar="NAME", help="benchmark to choose the threshold on (default: a half)")
     parser.add_argument("--seed", type=int, default=0, help="of the division into halves (default: %(default)s)")
     parser.add_argument("--every", type=at_least_one, default=10, metavar="N", help="frames from case to case")
+    parser.add_argument(
+        "--absent", type=at_least_one, default=20, metavar="N", help="frames without the target (default: %(default)s)"
+    )
     parser.add_argument("--max-frames", type=at_least_one, metavar="N", help="of each sequence, the first N")
     parser.add_argument("--picture", type=Path, metavar="PNG", help="draw the scores and the curve")
     parser.add_argument("--show", type=Path, metavar="DIR", help="write the first frame of each case as it was removed")
@@ -200,7 +206,8 @@ class Record:
         name: The sequence's.
         in_view: N frames after the first in which the target is visible.
         on_target: (N,) in which of them the tracker's box overlaps the true one.
-        cases: By way, one of 10 frames for each time the target was removed.
+        cases: By way, the first 10 frames of each time the target was removed.
+        returns: By way, whether the target was found again, for each time it came back.
         off_target: Frames that are no cases, since the tracker was not on its target.
     """
 
@@ -208,6 +215,7 @@ class Record:
     in_view: Answers
     on_target: BoolArray
     cases: dict[str, list[Answers]]
+    returns: dict[str, list[bool]]
     off_target: int
 
     def frames(self, on_target: bool) -> BoolArray:
@@ -223,6 +231,7 @@ def measure(
     video: Video,
     other: Video | None,
     every: int,
+    absent: int = 20,
     frames: int | None = None,
     show: Show | None = None,
 ) -> Record:
@@ -233,6 +242,7 @@ def measure(
         video: The sequence.
         other: Another one, for the scene after the cut; None for no cuts.
         every: Frames from case to case.
+        absent: Frames without the target, if as many and 10 more follow; 10 otherwise.
         frames: How many to look at; None for all.
         show: Called with name, frame (from 0) and pictures: the frame as it is, then each way.
     """
@@ -250,22 +260,32 @@ def measure(
     found: FloatArray = np.stack([prediction.bbox for prediction in predictions])
     on_target = iou_xywh(found, truth) > 0  # NaN is not
     cases: dict[str, list[Answers]] = {way: [] for way in WAYS}
+    returns: dict[str, list[bool]] = {way: [] for way in WAYS}
     off_target = 0
     for index in range(FIRST, len(truth) - WITHIN, every):
-        after = slice(index + 1, index + 1 + WITHIN)
-        if not visible[index : after.stop].all():
+        first = index + 1
+        if not visible[index : first + WITHIN].all():
             continue
         if not on_target[index]:
             off_target += 1
             continue
-        cases["kept"].append(Answers(whole.scores[after], whole.lost[after]))
-        films = without_target(video, other, truth, range(after.start, after.stop))
-        for way, said in zip(films, continued(tracker, states[index], list(films.values())), strict=True):
-            cases[way].append(said)
+        end = first + absent + WITHIN
+        comes_back = end <= len(truth) and bool(visible[index:end].all())
+        gone = range(first, first + (absent if comes_back else WITHIN))
+        back = range(gone.stop, end if comes_back else gone.stop)
+        films = without_target(video, other, truth, gone)
+        afterwards = [video.frame(number) for number in back]
+        said = continued(tracker, states[index], [film + afterwards for film in films.values()])
+        for way, told in {"kept": predictions[first : back.stop], **dict(zip(films, said, strict=True))}.items():
+            cases[way].append(answers(told[:WITHIN]))
+            if comes_back:
+                overlap = iou_xywh(np.asarray(told[-1].bbox)[None], truth[back.stop - 1 : back.stop])[0]
+                returns[way].append(bool(overlap >= FOUND))
         if show:
-            show(video.name, after.start, [video.frame(after.start), *(film[0] for film in films.values())])
+            show(video.name, first, [video.frame(first), *(film[0] for film in films.values())])
     seen = visible & (np.arange(len(truth)) > 0)
-    return Record(video.name, Answers(whole.scores[seen], whole.lost[seen]), on_target[seen], cases, off_target)
+    in_view = Answers(whole.scores[seen], whole.lost[seen])
+    return Record(video.name, in_view, on_target[seen], cases, returns, off_target)
 
 
 def answers(predictions: Sequence[Prediction]) -> Answers:
@@ -287,14 +307,14 @@ def without_target(video: Video, other: Video | None, truth: FloatArray, frames:
     return {way: film for way, film in films.items() if len(film) == len(frames)}
 
 
-def continued(tracker: Tracker[Any], state: TargetState, films: Sequence[Sequence[Frame]]) -> list[Answers]:
-    """Track on from a state in several films, each for itself."""
+def continued(tracker: Tracker[Any], state: TargetState, films: Sequence[Sequence[Frame]]) -> list[list[Prediction]]:
+    """Track on from a state in several films of equal length, each for itself."""
     states, said = [state] * len(films), []
     for frames in zip(*films, strict=True):
         results = tracker.step(frames, states)
         states = [new for new, _ in results]
         said.append([prediction for _, prediction in results])
-    return [answers(predictions) for predictions in zip(*said, strict=True)]
+    return [list(predictions) for predictions in zip(*said, strict=True)]
 
 
 # Counting.
@@ -387,6 +407,13 @@ def summary(records: Sequence[Record]) -> str:
         f"{len(records)} sequences, {frames} frames in view, {on_target} of them on the target; "
         f"cases: {cases}; {off_target} left out, off the target"
     )
+
+
+def returned(records: Sequence[Record], absent: int) -> str:
+    """Say how often the target was found again."""
+    found = {way: [each for record in records for each in record.returns[way]] for way in WAYS}
+    shares = ", ".join(f"{way} {percent(mean(each))} of {len(each)}" for way, each in found.items())
+    return f"found again within {WITHIN} frames, after {absent} out of sight: {shares}"
 
 
 def curve_rows(records: Sequence[Record]) -> list[str]:
@@ -487,7 +514,7 @@ def run(tracker: Tracker[Any], videos: Sequence[Video], args: argparse.Namespace
     """Measure."""
     numbered = tqdm(list(enumerate(videos)), unit="sequence", file=sys.stderr)
     return [
-        measure(tracker, video, other_scene(videos, number), args.every, args.max_frames, show)
+        measure(tracker, video, other_scene(videos, number), args.every, args.absent, args.max_frames, show)
         for number, video in numbered
     ]
 
@@ -507,6 +534,8 @@ def report(tracker: Tracker[Any], name: str, lost_score: float, args: argparse.N
     remembers = isinstance(tracker, LongTermTracker) and tracker.growth is not None
     if remembers and (args.threshold is not None or args.choose_on):
         raise InputError(f"{name} has two thresholds and a memory, not one: leave out --threshold and --choose-on")
+    if args.absent < WITHIN:
+        raise InputError(f"--absent {args.absent}: at least {WITHIN}, the frames in which it is to be noticed")
     if args.choose_on == args.dataset:
         raise InputError(f"--choose-on {args.choose_on}: chosen on what is reported; name another, or leave it out")
     videos = load(args.dataset, args)
@@ -520,6 +549,7 @@ def report(tracker: Tracker[Any], name: str, lost_score: float, args: argparse.N
             f"{args.dataset}: no frame after the first has the target in view; take more frames or sequences"
         )
     lines = [f"{name} on {args.dataset}: {summary(records)}", HEADER, row("as it is", None, records)]
+    lines.append(returned(records, args.absent))
     threshold = None if remembers else lost_score
     if args.threshold is not None:
         threshold = args.threshold

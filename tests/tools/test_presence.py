@@ -165,8 +165,36 @@ class TestMeasuring:
 
     def test_a_longer_stride_and_fewer_frames(self, tmp_path):
         video, seen = film(tmp_path / "one", 40), []
-        presence.measure(Scripted(), video, None, 4, 30, lambda name, index, pictures: seen.append((name, index)))
+        presence.measure(
+            Scripted(), video, None, every=4, frames=30, show=lambda name, index, pictures: seen.append((name, index))
+        )
         assert seen == [("one", 6), ("one", 10), ("one", 14), ("one", 18)]
+
+    def test_it_is_found_again_where_it_came_back_ten_frames_before(self, tmp_path):
+        one, other = film(tmp_path / "one", 40), film(tmp_path / "two", 7, target=False)
+        measured = presence.measure(Scripted(), one, other, every=10, absent=12)
+        # After frame 5; after frame 25 the sequence is too short for it, but not for noticing.
+        assert measured.returns == {way: [True] for way in presence.WAYS}
+        assert {way: len(cases) for way, cases in measured.cases.items()} == dict.fromkeys(presence.WAYS, 2)
+        assert all(len(case.scores) == 10 for cases in measured.cases.values() for case in cases)
+
+    def test_a_tracker_that_gives_up_finds_nothing_again(self, tmp_path):
+        class GivesUp(Scripted):
+            def follow(self, frame, state):
+                seen, prediction = super().follow(frame, state)
+                gone = state.missing >= 11 or seen.missing >= 11
+                seen = replace(seen, missing=11) if gone else seen
+                return seen, replace(prediction, bbox=np.array([0, 0, 20, 30.0])) if gone else prediction
+
+        one, other = film(tmp_path / "one", 40), film(tmp_path / "two", 7, target=False)
+        measured = presence.measure(GivesUp(), one, other, every=10, absent=11)
+        assert measured.returns == {"patched": [False], "painted": [False], "cut": [False], "kept": [True]}
+        assert presence.returned([measured], 11) == (
+            "found again within 10 frames, after 11 out of sight: "
+            "patched 0.0% of 1, painted 0.0% of 1, cut 0.0% of 1, kept 100.0% of 1"
+        )
+        patient = presence.measure(GivesUp(), one, other, every=10, absent=10)
+        assert patient.returns == {way: [True] for way in presence.WAYS}
 
 
 class TestChoosing:
@@ -192,7 +220,7 @@ class TestChoosing:
             scores = np.arange(1, 41) / 100 + shift
             case = Answers(np.full(10, 0.015), np.zeros(10, bool))
             in_view = Answers(scores, np.zeros(40, bool))
-            return [Record("a", in_view, np.ones(40, bool), {way: [case] for way in presence.WAYS}, 0)]
+            return [Record("a", in_view, np.ones(40, bool), {way: [case] for way in presence.WAYS}, {}, 0)]
 
         lines = presence.choice_rows(records(0), records(-0.005), "these", "those")
         assert [line.split()[:5] for line in lines[1:3]] == [
@@ -240,6 +268,8 @@ def test_the_command_on_the_builtin_benchmark(weights, tmp_path, capsys):
     assert lines[0].startswith("siamrpn_alex_dwxcorr_tiny on Builtin: 4 sequences, 64 frames in view, ")
     assert tuple(lines[2].split()[-4:]) == presence.WAYS
     assert lines[3].startswith("as it is")
+    # 17 frames are too few for 20 without it and 10 with it.
+    assert lines[4].startswith("found again within 10 frames, after 20 out of sight: patched - of 0, ")
     chosen, checked = (
         next(line for line in lines if line.startswith(f"  {word} on")) for word in ("chosen", "checked")
     )
@@ -283,6 +313,7 @@ def test_a_tracker_with_a_memory_has_no_curve(weights, tmp_path, capsys):
         (["--sequences", "bounce"], "leaves no sequence"),
         (["--sequences", "bounc", "spin"], "bounc"),
         (["--choose-on", "Builtin"], "--choose-on Builtin: chosen on what is reported"),
+        (["--absent", "9"], "--absent 9: at least 10"),
         (["--sequences", "bounce", "--max-frames", "1", "--threshold", "0.5"], "no frame after the first"),
     ],
 )
