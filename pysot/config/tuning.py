@@ -129,6 +129,8 @@ def searchable_keys(cfg: CfgNode) -> list[str]:
         elif node.get("ENABLED", True):
             found += [(f"TRACK.{name}.{leaf}", value) for leaf, value in node.items()]
     unused = {"TRACK.LIKENESS.RATE"} if not cfg.TRACK.LIKENESS.WEIGHT else set()
+    if cfg.TRACK.DISTRACTOR.ENABLED:  # chooses among the proposals itself
+        unused |= {"TRACK.LIKENESS.WEIGHT"}
     return [key for key, value in found if _is_number(value) and key not in _UNSUITED and key not in unused]
 
 

@@ -135,7 +135,10 @@ def test_searchable_is_what_the_builder_reads(config, more):
     executor = SimpleNamespace(network=SimpleNamespace(mask_size=None))
     build._ARGUMENTS[build.TRACKERS[cfg.TRACK.TYPE]](Recorder(cfg, "", read), executor)
     of_tracking = {key for key in read if key.startswith("TRACK.")}
-    assert {*searchable_keys(cfg)} == of_tracking - {"TRACK.BASE_SIZE", "TRACK.LOST_SCORE"}
+    fixed = {"TRACK.BASE_SIZE", "TRACK.LOST_SCORE"}
+    if cfg.TRACK.DISTRACTOR.ENABLED:  # goes with no other weight than 0
+        fixed |= {"TRACK.LIKENESS.WEIGHT"}
+    assert {*searchable_keys(cfg)} == of_tracking - fixed
     assert {*default_ranges(cfg)} <= {*searchable_keys(cfg)}
 
 
