@@ -60,7 +60,7 @@ def find_model(config: str | None, snapshot: str | None, overrides: Sequence[Any
         overrides: KEY, VALUE, ...
 
     Raises:
-        InputError: No checkpoint was given and there is no public one.
+        InputError: The checkpoint is not there, or none was given and there is no public one.
         ConfigError: A faulty configuration.
         DownloadError: The weights could not be fetched.
     """
@@ -72,6 +72,8 @@ def find_model(config: str | None, snapshot: str | None, overrides: Sequence[Any
     cfg = load_cfg(chosen, overrides)
     if snapshot is None and label not in public:
         raise InputError(f"--cfg {config} needs --snapshot FILE: there are public weights for {', '.join(public)}")
+    if snapshot and not Path(snapshot).is_file():
+        raise InputError(f"--snapshot {snapshot}: no such file")
     file = Path(snapshot) if snapshot else zoo.fetch(public[label])
     if snapshot and file.stem != "model":
         label += f"_{file.stem}"

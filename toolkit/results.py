@@ -253,7 +253,10 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all, making its folder if need be."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:  # names the temporary file, which nobody asked for
+        raise OSError(error.errno, error.strerror, str(path)) from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -261,8 +264,10 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename is None:  # such as a full disk
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 
@@ -304,4 +309,5 @@ def _shown(line: str) -> str:
 def _check_length(path: Path, found: int, frames: int | None, what: str, error: type[Exception] = ResultError) -> None:
     if frames is not None and found != frames:
         where = f" (the file ends after line {found})" if found < frames else f" (line {frames + 1} is too many)"
-        raise error(f"{path}: {found} {what}, the sequence has {frames} frames{where}")
+        advice = "; remove the file, and tools/test.py writes it anew" if error is ResultError else ""
+        raise error(f"{path}: {found} {what}, the sequence has {frames} frames{where}{advice}")

@@ -32,14 +32,30 @@ class RunFolder:
         folder: ``<results>/<benchmark>/<tracker>``.
         settings: what the results depend on, JSON; results of other settings cannot lie in the same folder.
         about: what else is worth knowing, JSON; of the latest run that wrote any results.
+        advice: what to do about results of other settings, for the message that refuses them.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, Any], about: Mapping[str, Any], advice: str) -> None:
         self.folder = folder
         self._settings = json.loads(json.dumps(settings))
         self._about = dict(about)
+        self._advice = advice
 
-    def open(self, protocol: str, videos: Series[str] | None, *, overwrite: bool = False) -> None:
+    def replaces(self, *, overwrite: bool = False) -> bool:
+        """Return whether to open the folder removes results of other settings; changes nothing.
+
+        Args:
+            overwrite: they may be removed; else they are an error.
+
+        Raises:
+            ResultError: the folder holds results of other settings, or files that are not known to be of these.
+        """
+        problem = self._difference(self._read())
+        if problem and not overwrite:
+            raise ResultError(f"{self.folder} holds results of another configuration ({problem}); {self._advice}")
+        return bool(problem)
+
+    def open(self, protocol: str, videos: Series[str] | None, *, overwrite: bool = False) -> int:
         """Begin or continue a run.
 
         Args:
@@ -47,18 +63,17 @@ class RunFolder:
             videos: the sequences that were asked for; None for all.
             overwrite: remove results of other settings; else they are an error.
 
+        Returns:
+            How many sequences' results were removed.
+
         Raises:
-            ResultError: the folder holds results of other settings, or files that are not known to be of these.
+            ResultError: as `replaces`.
         """
+        removed = 0
         with self._locked():
             record = self._read()
-            problem = self._difference(record)
-            if problem and not overwrite:
-                raise ResultError(
-                    f"{self.folder} holds results of another configuration ({problem}); "
-                    "give --tracker-name for a new name, or --overwrite to replace them"
-                )
-            if problem:
+            if self.replaces(overwrite=overwrite):
+                removed = sum(len(run["sequences"]) for run in record.get("protocols", {}).values())
                 _empty(self.folder)
                 record = {}
             about = {name: value for name, value in record.items() if name not in self._settings} or self._about
@@ -69,6 +84,7 @@ class RunFolder:
             else:
                 run["videos"] = sorted({*run["videos"], *videos})
             self._write(runs, about)  # versions and commit stay those of the results that are there
+        return removed
 
     def finished(self, protocol: str, sequence: str, repetitions: int) -> bool:
         """Return whether all result files of a sequence are there."""
@@ -121,7 +137,7 @@ class RunFolder:
         except FileNotFoundError:
             return {}
         except ValueError as failure:
-            raise ResultError(f"{file}: cannot be read as JSON ({failure})") from failure
+            raise ResultError(f"{file}: cannot be read as JSON ({failure}); remove it with its folder") from failure
         if not isinstance(record, dict):
             raise ResultError(f"{file}: expected an object, got {type(record).__name__}")
         return record
@@ -138,7 +154,8 @@ class RunFolder:
     def _difference(self, record: Mapping[str, Any]) -> str:
         """Say in what the settings differ from those in run.json; empty if in nothing."""
         if not record:
-            strays = [path.name for path in self.folder.iterdir() if not path.name.startswith(".")]
+            paths = self.folder.iterdir() if self.folder.is_dir() else ()
+            strays = [path.name for path in paths if not path.name.startswith(".")]
             return f"files without {RECORD}: {', '.join(sorted(strays)[:3])}" if strays else ""
         return difference({name: record.get(name) for name in self._settings}, self._settings)
 

@@ -19,6 +19,21 @@ from toolkit.regions import FloatArray, Regions
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 IMAGE_FOLDERS = ("img", "color")
 """What the folder of the images may be called within a sequence's own."""
+_END_MARKS = {".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".png": b"IEND"}
+_END_BYTES = 1024
+"""How near to the end of a complete file its mark is."""
+
+
+def is_cut_off(path: Path, data: bytes) -> bool:
+    """Say whether an image file is incomplete: OpenCV decodes a cut JPEG to a picture that is partly gray.
+
+    Args:
+        path: its name.
+        data: its content; one of another format than the name says is left to the decoder.
+    """
+    suffix = path.suffix.lower()
+    start = b"\x89PNG" if suffix == ".png" else b"\xff\xd8"
+    return _END_MARKS.get(suffix, b"") not in data[-_END_BYTES:] and data.startswith(start)
 
 
 class Frames:
@@ -130,13 +145,19 @@ class Sequence:
         """Read a frame, counted from 0, as (H, W, 3) uint8 BGR.
 
         Raises:
-            DatasetError: the file is missing or cannot be decoded.
+            DatasetError: the file is missing, cut off, or cannot be decoded.
         """
         path = self._image(index)
-        exists = path.exists()  # asked first: OpenCV would print a warning
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR) if exists else None
+        image = None
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            problem = "no such file"
+        else:
+            problem = "is cut off" if is_cut_off(path, data) else "cannot be decoded as an image"
+            if data and problem != "is cut off":
+                image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         if image is None:
-            problem = "cannot be decoded as an image" if exists else "no such file"
             raise DatasetError(f"{path}: {problem} (frame {index + 1} of {self.name})")
         return np.asarray(image, dtype=np.uint8)
 

@@ -68,6 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (pysot.PysotError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
+        return 130
     print(report)
     for kind, names in (("not used", report.unused), ("another shape", report.mismatched)):
         for name, reason in names.items():

@@ -168,6 +168,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ToolkitError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted: the same command begins anew", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

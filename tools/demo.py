@@ -15,11 +15,12 @@ if not __package__:  # run as a file: the packages lie beside tools/, installed 
 
 import pysot
 from pysot import demo
-from pysot.config.cli import add_config_arguments, cfg_from_args
+from pysot.config.cli import add_config_arguments, at_least_one, cfg_from_args, split_overrides
 from pysot.utils import InputError, PysotError
-from pysot.zoo import DEFAULT_MODEL
+from pysot.zoo import DEFAULT_MODEL, get_entry
 
 SEARCH = (Path("demo"), ROOT / "demo")
+NARROWEST, WIDEST = 16, 7680  # pixels; what encoders take, and 8K
 EXAMPLES = """
 examples:
   python tools/demo.py --video bag.avi
@@ -34,6 +35,8 @@ examples:
       camera 0: draw the box in the window
   python tools/demo.py --video clip.mp4 --config siamrpn_r50_l234_dwxcorr --snapshot model.pth
       a checkpoint of yours
+  python tools/demo.py --video bag.avi TRACK.LR 0.4
+      another setting of the default model
 """
 
 
@@ -66,12 +69,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         ".csv and .json (default: bag_tracked.mp4 beside bag.avi)",
     )
     parser.add_argument(
-        "--width", type=at_least_one, metavar="PIXELS", help="of the annotated video (default: that of the frames)"
+        "--width", type=width, metavar="PIXELS", help="of the annotated video (default: that of the frames)"
     )
     parser.add_argument("--no-window", action="store_true", help="open no window even where there is a display")
     parser.add_argument("--max-frames", type=at_least_one, metavar="N", help="stop after N frames")
     parser.add_argument("--model", metavar="NAME", help=f"model of the zoo (default: {DEFAULT_MODEL})")
-    parser.add_argument("--snapshot", metavar="FILE", help="checkpoint that goes with --config, instead of --model")
+    parser.add_argument("--snapshot", metavar="FILE", help="checkpoint of yours that goes with --config")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: auto)")
     add_config_arguments(parser)
     return parser.parse_args(attach_boxes(sys.argv[1:] if argv is None else argv))
@@ -121,7 +124,7 @@ def run(args: argparse.Namespace) -> str:
         height, width = source.first.shape[:2]
         about = {
             "video": source.label,
-            "model": args.snapshot or args.model or DEFAULT_MODEL,
+            "model": args.snapshot or args.model or args.config or DEFAULT_MODEL,
             "width": width,
             "height": height,
             "fps": source.fps,
@@ -137,20 +140,25 @@ def run(args: argparse.Namespace) -> str:
 
 def choose_model(args: argparse.Namespace) -> Callable[[], Any]:
     """Return what loads the chosen tracker: a model of the zoo, or a checkpoint with its configuration."""
-    if args.config and args.snapshot and not args.model:
-        cfg = cfg_from_args(args)
-        return partial(pysot.load_tracker, cfg=cfg, snapshot=args.snapshot, device=args.device)
-    if args.config or args.snapshot:
-        raise InputError("expected --config and --snapshot together, or --model alone")
-    if args.opts:
-        raise InputError(f"{' '.join(args.opts)}: configuration keys need --config; a pattern of images needs quotes")
-    return partial(pysot.load_tracker, args.model or DEFAULT_MODEL, device=args.device)
+    if args.model and (args.config or args.snapshot):
+        raise InputError("--model is a configuration with its weights: expected it alone, or --config and --snapshot")
+    if args.snapshot and not args.config:
+        raise InputError(f"--snapshot {args.snapshot} needs --config, the configuration that it goes with")
+    strays, _ = split_overrides(args.opts)
+    if strays:
+        raise InputError(f"{' '.join(strays)}: no configuration key; a pattern of images needs quotes")
+    if args.snapshot:
+        return partial(pysot.load_tracker, cfg=cfg_from_args(args), snapshot=args.snapshot, device=args.device)
+    name = args.model or args.config or DEFAULT_MODEL
+    if args.opts:  # a mistake in them shows before the video is opened
+        cfg_from_args(args, get_entry(name).config)
+    return partial(pysot.load_tracker, name, overrides=args.opts, device=args.device)
 
 
-def at_least_one(text: str) -> int:
-    """Read a count from the command line."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 up, got {text!r}")
+def width(text: str) -> int:
+    """Read the width of a video that can be encoded and drawn into."""
+    if not text.isdecimal() or not NARROWEST <= int(text) <= WIDEST:
+        raise argparse.ArgumentTypeError(f"expected {NARROWEST} to {WIDEST} pixels, got {text}")
     return int(text)
 
 

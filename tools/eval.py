@@ -104,6 +104,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ToolkitError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted: the same command begins anew", file=sys.stderr)
+        return 130
 
 
 def run(args: argparse.Namespace) -> int:

@@ -39,6 +39,9 @@ def main(argv: list[str] | None = None) -> int:
     except (PysotError, OSError) as error:
         print(f"pack_dataset: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
+        return 130
     print(f"{out}: {count:,} files, {out.stat().st_size / 1e6:,.1f} MB")
     return 0
 

@@ -25,6 +25,7 @@ if not __package__:  # run as a file: the packages lie beside tools/, installed 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pysot.config import add_config_arguments, cfg_from_args
+from pysot.config.cli import at_least_one
 from pysot.datasets import PairDataset, PairKey, build_device_augment, build_pair_dataset
 from pysot.datasets.build import labelled_anchors
 from pysot.datasets.contact_sheet import contact_sheet, write_picture
@@ -57,13 +58,20 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_config_arguments(parser)
     parser.add_argument("--out", type=Path, default=Path("pairs.png"), help="picture to write (default: %(default)s)")
-    parser.add_argument("--pairs", type=int, default=12, help="how many pairs (default: %(default)s)")
+    parser.add_argument("--pairs", type=at_least_one, default=12, help="how many pairs (default: %(default)s)")
     parser.add_argument("--each", action="store_true", help="one pair, once for every augmentation alone")
-    parser.add_argument("--columns", type=int, default=2, help="pairs side by side (default: %(default)s)")
-    parser.add_argument("--epoch", type=int, default=0, help="epoch they are of (default: %(default)s)")
-    parser.add_argument("--first", type=int, default=0, help="number of the first one (default: %(default)s)")
+    parser.add_argument("--columns", type=at_least_one, default=2, help="pairs side by side (default: %(default)s)")
+    parser.add_argument("--epoch", type=from_zero, default=0, help="epoch they are of (default: %(default)s)")
+    parser.add_argument("--first", type=from_zero, default=0, help="number of the first one (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the training (default: %(default)s)")
     return parser.parse_args(argv)
+
+
+def from_zero(text: str) -> int:
+    """Read a number that counts from 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected 0 or more, got {text}")
+    return int(text)
 
 
 def draw(args: argparse.Namespace, cfg: CfgNode, pairs: int, title: str = "") -> tuple[np.ndarray, PairDataset, Batch]:
@@ -102,6 +110,9 @@ def main(argv: list[str] | None = None) -> int:
     except (PysotError, OSError) as error:
         print(f"show_pairs: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
+        return 130
     print(dataset.sampler.describe())
     for fault in batch["faults"]:
         print(f"not readable, another pair took its place: {fault}")

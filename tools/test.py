@@ -17,7 +17,7 @@ from collections.abc import Sequence as Series
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 ROOT = Path(__file__).resolve().parents[1]
 if not __package__:  # run as a file: the packages lie beside tools/, installed or not
@@ -136,7 +136,20 @@ def test(args: argparse.Namespace, argv: list[str]) -> int:
     choice = choose_tracker(args)
     tasks = [prepare(dataset, choice, args) for dataset in datasets]
     speaks = launch.rank() == 0 and not is_worker
-    if args.workers > 1 and not is_worker:
+    starts_workers = args.workers > 1 and not is_worker
+    seed = partial(reseed, args.seed)
+
+    @functools.cache
+    def tracker() -> protocols.Tracker:
+        seed(0)
+        return choice.load()
+
+    # A tracker that cannot be made leaves no trace, and removes nothing.
+    if any(task.folder.replaces(overwrite=args.overwrite) or task.unfinished() for task in tasks):
+        (choice.try_out if starts_workers else tracker)()
+    for task in tasks:
+        begin(task, args)
+    if starts_workers:
         announce(tasks, args)
         program = ["-m", "pysot", "test"] if __package__ == "pysot.tools" else [str(Path(__file__).resolve())]
         codes = launch.launch_workers([sys.executable, *program, *argv], args.workers)
@@ -147,13 +160,6 @@ def test(args: argparse.Namespace, argv: list[str]) -> int:
     else:
         if speaks:
             announce(tasks, args)
-        seed = partial(reseed, args.seed)
-
-        @functools.cache
-        def tracker() -> protocols.Tracker:
-            seed(0)
-            return choice.load()
-
         outcomes = [run(task, tracker, seed, USER_ERRORS, watch(task, args)) for task in tasks]
     if speaks:
         for name, task, outcome in zip(args.dataset, tasks, outcomes, strict=True):
@@ -179,12 +185,14 @@ class Choice:
         settings: what results depend on, beside the seed.
         about: what else to note.
         load: makes it.
+        try_out: makes it in memory of the machine alone, to see that it can be made.
     """
 
     name: str
     settings: dict[str, Any]
     about: dict[str, Any]
     load: Callable[[], protocols.Tracker]
+    try_out: Callable[[], object]
 
 
 def choose_tracker(args: argparse.Namespace) -> Choice:
@@ -194,8 +202,9 @@ def choose_tracker(args: argparse.Namespace) -> Choice:
     model = find_model(args.config, args.snapshot, args.opts)
     name = "cpu" if args.device == "auto" and not model.cfg.CUDA else args.device
     device, about = choose_device(name, launch.local_rank())
-    make = partial(pysot.load_tracker, cfg=model.cfg, snapshot=model.snapshot, device=device)
-    return Choice(model.name, model.settings(), {"checkpoint": model.snapshot.name} | about, make)
+    make = partial(pysot.load_tracker, cfg=model.cfg, snapshot=model.snapshot)
+    about = {"checkpoint": model.snapshot.name} | about
+    return Choice(model.name, model.settings(), about, partial(make, device=device), partial(make, device="cpu"))
 
 
 def own_tracker(name: str) -> Choice:
@@ -211,15 +220,22 @@ def own_tracker(name: str) -> Choice:
     factory = getattr(module, factory_name, None)
     if not callable(factory):
         raise InputError(f"--tracker {name}: expected MODULE:FACTORY, {module_name} has no function {factory_name!r}")
+
+    def make() -> protocols.Tracker:
+        made = factory()
+        if not (callable(getattr(made, "init", None)) and callable(getattr(made, "track", None))):
+            raise InputError(f"--tracker {name}: expected an object with init and track, got {type(made).__name__}")
+        return cast(protocols.Tracker, made)
+
     settings = {"configuration": {"tracker": name}, "source_sha256": sha256(Path(str(module.__file__)))}
-    return Choice(factory_name, settings, {}, factory)
+    return Choice(factory_name, settings, {}, make, make)
 
 
 # One benchmark.
 
 
 def prepare(dataset: Dataset, choice: Choice, args: argparse.Namespace) -> Task:
-    """Open the folder of results; refuse if it holds those of another configuration."""
+    """Return what is to be run, and where its results go; nothing is written."""
     benchmark = dataset.benchmark
     name = args.tracker_name or choice.name
     if not name or Path(name).name != name or name.startswith("."):
@@ -227,11 +243,23 @@ def prepare(dataset: Dataset, choice: Choice, args: argparse.Namespace) -> Task:
     protocol = args.protocol or benchmark.protocol
     about = {"dataset": benchmark.name, "tracker": name, "versions": versions(), "commit": commit_of(ROOT)}
     folder = RunFolder(
-        args.results / benchmark.name / name, choice.settings | {"seed": args.seed}, about | choice.about
+        args.results / benchmark.name / name,
+        choice.settings | {"seed": args.seed},
+        about | choice.about,
+        advice="give --tracker-name for a new name, or --overwrite to replace them",
     )
-    folder.open(protocol, args.video or None, overwrite=args.overwrite)
     repetitions = args.repetitions or protocols.PROTOCOLS[protocol].repetitions
     return Task(dataset, protocol, folder, repetitions, launch.launch_name())
+
+
+def begin(task: Task, args: argparse.Namespace) -> None:
+    """Open the folder of results, and say if others had to go for that."""
+    removed = task.folder.open(task.protocol, args.video or None, overwrite=args.overwrite)
+    if removed:
+        print(
+            f"note: {task.folder.folder}: results of another configuration, of {removed} sequences, were removed",
+            file=sys.stderr,
+        )
 
 
 def watch(task: Task, args: argparse.Namespace) -> Watcher:
@@ -241,11 +269,12 @@ def watch(task: Task, args: argparse.Namespace) -> Watcher:
 
     def finished(sequence: Sequence, runs: list[protocols.Trajectory]) -> None:
         seconds = sum(float(each.seconds[each.tracked].sum()) for each in runs)
-        rate = sum(int(each.tracked.sum()) for each in runs) / seconds if seconds > 0 else float("nan")
+        rate = sum(int(each.tracked.sum()) for each in runs) / seconds if seconds > 0 else 0.0
         lost = sum(len(each.failures) for each in runs)
         note = f"  lost {lost}" if lost else ""
         count = f"[{total - len(task.unfinished())}/{total}]"
-        print(f"{name} {count} {sequence.name}: {len(sequence)} frames, {rate:.1f} fps{note}", flush=True)
+        speed = f", {rate:.1f} fps" if seconds > 0 else ""
+        print(f"{name} {count} {sequence.name}: {len(sequence)} frames{speed}{note}", flush=True)
         if args.vis:
             visualize(task, sequence)
 

@@ -89,6 +89,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (pysot.PysotError, ToolkitError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted: before the first step, nothing to save", file=sys.stderr)
+        return 130
 
 
 def train(cfg: Any, args: argparse.Namespace, given: Sequence[str], group: Group) -> int:

@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 if not __package__:  # run as a file: the packages lie beside tools/, installed or not
     sys.path.insert(0, str(ROOT))
 
+from tqdm import tqdm
+
 import pysot
 from pysot.config import add_config_arguments, load_cfg
 from pysot.config.cli import at_least_one, split_overrides
@@ -36,7 +38,7 @@ from toolkit.errors import ToolkitError
 from toolkit.protocols import Tracker
 from toolkit.results import write_atomic
 from toolkit.run_folder import RunFolder
-from toolkit.runner import Task, narrowed, run
+from toolkit.runner import Task, Watcher, narrowed, run
 from toolkit.tables import LABELS, LOWER_IS_BETTER
 from toolkit.tuning import report
 from toolkit.tuning.progress import Bar
@@ -162,9 +164,10 @@ def tune(args: argparse.Namespace, argv: list[str]) -> int:
         if 2 in codes or 130 in codes:
             return max(codes)
     left = None if args.timeout is None else args.timeout - (time.monotonic() - began)
-    with Bar(job.search, args.trials, hidden=launch.rank() != 0 or (speaks and args.workers > 1)) as tick:
+    hidden = launch.rank() != 0 or (speaks and args.workers > 1)
+    with Bar(job.search, args.trials, hidden=hidden) as tick:
         job.search.work(job.objective, args.trials, timeout=left, tick=tick)
-    job.score_found()
+    job.score_found(hidden=hidden)
     if speaks:
         job.conclude(argv)
     return 0
@@ -204,6 +207,7 @@ class Job:
         self.shown_url = study.without_password
         self.defaults = {key: value_at(self.model.cfg, key) for key in self.ranges}
         self.identity = self._identity()
+        self._network = self._read_network()  # a checkpoint that cannot be used leaves no study behind
         self.search: Search = study.Search(
             self.url,
             self.name,
@@ -215,6 +219,7 @@ class Job:
             sequences=len(self.split.tuning),
             seed=args.seed,
         )
+        self._task(DEFAULT_SETTING, self.defaults).folder.replaces()  # said before hours of trials, not after
         write_atomic(self.folder / "split.json", self.split.to_json())
 
     def announce(self) -> None:
@@ -240,13 +245,24 @@ class Job:
         """Return the tracker with these settings; the network is read once, and copied."""
         return pysot.build_tracker(self._cfg(values), self._network, self.device)
 
-    def score_found(self) -> None:
-        """Run the best setting and the configuration's own on all sequences; other processes share the work."""
+    def score_found(self, *, hidden: bool) -> None:
+        """Run the best setting and the configuration's own on all sequences; other processes share the work.
+
+        Args:
+            hidden: draw no bar: another process speaks for this one.
+        """
         for name, values in self._settings().items():
             task = self._task(name, values)
-            outcome = run(
-                task, functools.cache(partial(self.tracker, values)), partial(reseed, self.args.seed), USER_ERRORS
-            )
+            task.folder.open(task.protocol, self.split.sides())
+            left = len(task.unfinished())
+            with tqdm(total=left, desc=name, unit="sequence", disable=hidden or not left, dynamic_ncols=True) as bar:
+                outcome = run(
+                    task,
+                    functools.cache(partial(self.tracker, values)),
+                    partial(reseed, self.args.seed),
+                    USER_ERRORS,
+                    Watcher(finished=lambda sequence, runs, bar=bar: bar.update()),  # type: ignore[misc]
+                )
             for sequence, reason in outcome.failures.items():
                 raise InputError(f"{self.dataset.benchmark.name} {sequence}: {reason}")
             task.folder.tidy(task.protocol, self.split.sides(), task.repetitions)
@@ -284,8 +300,7 @@ class Job:
         print(f"in {self.folder}: best.yaml, result.json, trials.csv, tuning.png, split.json")
         print(f"to test it: {self._test_command()}")
 
-    @functools.cached_property
-    def _network(self) -> Any:
+    def _read_network(self) -> Any:
         reseed(self.args.seed, 0)
         loaded = pysot.load_tracker(cfg=self.model.cfg, snapshot=self.model.snapshot, device="cpu", runtime="eager")
         return loaded.executor.network
@@ -330,8 +345,8 @@ class Job:
         settings = replace(self.model, cfg=self._cfg(values)).settings() | {"seed": self.args.seed}
         about = {"dataset": benchmark.name, "tracker": name, "versions": versions(), "commit": commit_of(ROOT)}
         results = self.folder / "results" / benchmark.name / name
-        folder = RunFolder(results, settings, about | {"checkpoint": self.model.snapshot.name} | self.device_note)
-        folder.open(benchmark.protocol, used)
+        about |= {"checkpoint": self.model.snapshot.name} | self.device_note
+        folder = RunFolder(results, settings, about, advice="give another --output, or remove them")
         return Task(narrowed(self.dataset, used), benchmark.protocol, folder, 1, launch.launch_name())
 
     def _best_yaml(self, best: Mapping[str, int | float], comparison: report.Comparison) -> str:

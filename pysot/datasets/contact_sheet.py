@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pysot.datasets.samples import Batch
 from pysot.geometry import iou_xywh, xyxy_to_xywh
-from pysot.utils import atomic_path
+from pysot.utils import InputError, atomic_path
 
 Uint8Image = NDArray[np.uint8]
 
@@ -89,7 +89,13 @@ def answer_sheet(
 
 
 def write_picture(image: Uint8Image, path: Path) -> None:
-    """Write a picture (H, W, 3) BGR, whole or not at all."""
+    """Write a picture (H, W, 3) BGR, whole or not at all.
+
+    Raises:
+        InputError: The name's ending is that of no picture.
+    """
+    if not cv2.haveImageWriter(str(path)):
+        raise InputError(f"{path}: expected a name that ends in .png or .jpg")
     with atomic_path(path) as temporary:
         cv2.imwrite(str(temporary), image)
 

@@ -177,8 +177,8 @@ class _VideoWriter(_PictureWriter):
             self._writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter.fourcc(*codec), self.fps, size)
             if not self._writer.isOpened():
                 raise InputError(
-                    f"this OpenCV cannot write {self.path.suffix} ({codec}); "
-                    "install opencv-python from PyPI, or give --output with a name ending in .avi"
+                    f"OpenCV cannot write {self.path.suffix} ({codec}) of {size[0]}x{size[1]} pixels here: if there is "
+                    "room on the disk, install opencv-python from PyPI, or give --output with a name ending in .avi"
                 )
         self._writer.write(image)
 

@@ -147,7 +147,7 @@ def refuse_missing_files(cfg: CfgNode) -> None:
         raise ConfigError(
             f"not there: {', '.join(missing)}. docs/training.md says where to get weights ('' starts fresh), "
             "training_dataset/README.md where data; with nothing downloaded: "
-            "python benchmarks/recipe.py --config siamfc_synthetic --folder synthetic"
+            "python benchmarks/recipe.py --config siamfc_synthetic --folder synthetic (half an hour on two cores)"
         )
 
 

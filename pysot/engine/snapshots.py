@@ -130,7 +130,10 @@ def read_training_state(path: Path) -> TrainingState:
     except FileNotFoundError:
         raise
     except Exception as error:  # a damaged file can make the reader fail in any way
-        raise CheckpointError(f"{path}: not a readable training checkpoint ({type(error).__name__})") from error
+        raise CheckpointError(
+            f"{path}: not a readable training checkpoint ({type(error).__name__}): damaged, or not from here; remove "
+            "it to go on from the one before by --resume auto, or start anew with TRAIN.PRETRAINED and a best.pth"
+        ) from error
     missing = [part for part in _PARTS if not isinstance(content, Mapping) or part not in content]
     if missing:
         raise CheckpointError(

@@ -79,6 +79,21 @@ class TestVerify:
             str(images / "0005.jpg"),
         )
 
+    def test_a_sequence_without_annotations_is_not_passed_over(self, tmp_path):
+        for name in ("good", "blank", "bare"):
+            otb(tmp_path / "mine", name)
+        (tmp_path / "mine/notes").mkdir()
+        blank, bare = (tmp_path / "mine" / name / "groundtruth_rect.txt" for name in ("blank", "bare"))
+        blank.write_text("\n")
+        bare.unlink()
+        expected = "expected the target's x, y, w, h in each frame, a line each"
+        assert {problem.sequence: problem.message for problem in inspected(tmp_path / "mine").problems} == {
+            "blank": f"{blank}: is empty; {expected}",
+            "bare": f"{bare}: no such file; {expected}",
+        }
+        with pytest.raises(DatasetError, match=r"bare/groundtruth_rect\.txt: no such file"):
+            load_dataset(str(tmp_path / "mine"), tmp_path)
+
     def test_quick_finds_the_empty_but_decodes_only_the_first(self, tmp_path):
         images = otb(tmp_path / "mine")
         (images / "0002.jpg").write_bytes(b"")

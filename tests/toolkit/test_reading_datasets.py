@@ -247,6 +247,7 @@ class TestJson:
         ("changes", "message"),
         [
             ({"gt_rect": [[1, 2, 3, 4]] * 3}, "a: 3 entries of 'gt_rect', expected 2"),
+            ({"gt_rect": [[1, 2, 3, 4], None]}, "a: gt_rect: expected a list of numbers for each frame"),
             ({"absent": [1]}, "a: 1 entries of 'absent', expected 2"),
             ({"gt_rect": [[1, 2, 3], [1, 2, 3]]}, r"a: gt_rect: regions: expected an array .* got \(2, 3\)"),
         ],
@@ -261,6 +262,9 @@ class TestJson:
             load_dataset("OTB100", tmp_path)
         put(tmp_path / "OTB100/OTB100.json", "{")
         with pytest.raises(DatasetError, match="cannot be read as JSON"):
+            load_dataset("OTB100", tmp_path)
+        put(tmp_path / "OTB100/OTB100.json", "{}")
+        with pytest.raises(DatasetError, match=r"OTB100.json: has no sequences"):
             load_dataset("OTB100", tmp_path)
 
 

@@ -76,6 +76,27 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert not (tmp_path / "x.png").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--pairs 0", "expected 1 or more, got 0"),
+        ("--columns -1", "expected 1 or more, got -1"),
+        ("--epoch -3", "expected 0 or more, got -3"),
+        ("--first x", "expected 0 or more, got x"),
+    ],
+)
+def test_counts_are_checked(option: str, message: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit, match="2"):
+        main(option.split())
+    assert message in capsys.readouterr().err
+
+
+def test_a_name_of_no_picture_is_refused(tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]):
+    assert main(["--out", str(tmp_path / "pairs.foo"), "--pairs", "1", *words]) == 2
+    assert "pairs.foo: expected a name that ends in .png or .jpg" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_augmentation_is_drawn_once(tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]):
     out = tmp_path / "sheet.png"
     assert main(["--out", str(out), "--each", *words]) == 0

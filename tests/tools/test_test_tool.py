@@ -222,6 +222,34 @@ def test_results_of_another_configuration_are_refused_unless_overwritten(made, c
     assert run(*words, tracker="Static") == 0
     assert set(contents("results/OTB100/mine")) == {"cat.txt", ".run.lock"}
     assert Path("results/OTB100/mine/cat.txt").read_text() == "20.5,30.5,20.0,20.0\n" * 12
+    assert "results of another configuration, of 3 sequences, were removed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_checkpoint_that_cannot_be_used_removes_nothing_and_leaves_nothing(made, capsys, workers):
+    torch = pytest.importorskip("torch")
+    assert run("--dataset", made(), "--tracker-name", "mine") == 0
+    before = contents("results/OTB100/mine")
+    Path("tiny.yaml").write_text(TINY)
+    Path("tiny.pth").write_bytes(b"no checkpoint")
+    words = ["--dataset-root", "data", "--dataset", "OTB100", "--cfg", "tiny.yaml", "--snapshot", "tiny.pth"]
+    words += ["--device", "cpu", "--workers", str(workers), "--video", "cat"]
+    assert tool.main([*words, "--tracker-name", "mine", "--overwrite"]) == 2
+    assert "tiny.pth: not a checkpoint" in capsys.readouterr().err
+    assert contents("results/OTB100/mine") == before
+    assert tool.main(words) == 2
+    assert not Path("results/OTB100/tiny_tiny").exists()
+    # The whole file under the same name: nothing stands in its way.
+    torch.save(pysot.build_model(pysot.load_cfg("tiny.yaml")).state_dict(), "tiny.pth")
+    assert tool.main(words) == 0
+    assert Path("results/OTB100/tiny_tiny/cat.txt").is_file()
+
+
+def test_a_function_that_makes_no_tracker_is_refused(made, capsys):
+    words = ["--dataset-root", "data", "--dataset", made()]
+    assert tool.main([*words, "--tracker", "os:getcwd"]) == 2
+    assert "--tracker os:getcwd: expected an object with init and track, got str" in capsys.readouterr().err
+    assert not Path("results").exists()
 
 
 def test_files_of_unknown_origin_are_refused(made, capsys):
@@ -310,6 +338,15 @@ def test_one_sequence_that_cannot_be_run_does_not_stop_the_others(made, capsys):
     assert "2 of 3 sequences" in captured.out
     assert set(contents("results/OTB100/Oracle")) >= {"ant.txt", "cat.txt"}
     assert not Path("results/OTB100/Oracle/bee.txt").exists()
+
+
+def test_an_image_that_is_cut_off_is_not_tracked_as_the_gray_it_decodes_to(made, capsys):
+    made()
+    file = Path("data/OTB100/bee/0004.png")
+    file.write_bytes(file.read_bytes()[:-20])
+    assert run("--dataset", "OTB100") == 1
+    error = capsys.readouterr().err
+    assert "no result: OTB100 bee: data/OTB100/bee/0004.png: is cut off (frame 4 of bee)" in error
 
 
 def test_a_tracker_that_returns_no_box_is_reported_with_the_frame(made, capsys):

@@ -166,6 +166,24 @@ def test_studies_of_something_else_are_refused(searched, capsys):
         assert "--study-name" in error
 
 
+def test_results_of_something_else_are_refused_before_the_trials(searched, capsys):
+    Path("other.pth").write_bytes(Path("tiny.pth").read_bytes() + b" ")
+    words = [*SEARCH[:-2], "--snapshot", "other.pth", "--output", "tuning/OTB100_tiny_tiny", *SEARCH[-2:]]
+    assert tune(words) == 2
+    captured = capsys.readouterr()
+    assert "results/OTB100/default holds results of another configuration (checkpoint_sha256" in captured.err
+    assert captured.err.endswith("give another --output, or remove them\n")
+    assert "trials:" not in captured.out
+
+
+def test_a_checkpoint_that_cannot_be_used_leaves_no_study(made, capsys):
+    words, whole = made(), Path("tiny.pth").read_bytes()
+    Path("tiny.pth").write_bytes(whole[: len(whole) // 2])
+    assert tune([*words, "--trials", 1]) == 2
+    assert "tiny.pth: not a checkpoint" in capsys.readouterr().err
+    assert not Path("tuning").exists()
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

@@ -30,9 +30,18 @@ def read(root: Path, subset: str = "") -> list[Entry]:
 
 def _targets(folder: Path) -> list[Entry]:
     files = sorted(folder.glob("groundtruth*.txt"))
+    if not any(file.read_bytes().strip() for file in files):
+        is_sequence = files or any((folder / sub).is_dir() for sub in IMAGE_FOLDERS)
+        file = files[0] if files else folder / "groundtruth_rect.txt"
+        return [Entry(folder.name, partial(_refuse, file))] if is_sequence else []
     named = ((target_name(folder.name, file), file) for file in files)
     alone = len(files) == 1
     return [Entry(name, partial(_sequence, name, folder, file, alone)) for name, file in named if name is not None]
+
+
+def _refuse(file: Path) -> Sequence:
+    what = "is empty" if file.exists() else "no such file"
+    raise DatasetError(f"{file}: {what}; expected the target's x, y, w, h in each frame, a line each")
 
 
 def _sequence(name: str, folder: Path, file: Path, alone: bool) -> Sequence:

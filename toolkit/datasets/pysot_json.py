@@ -39,6 +39,8 @@ def entries(file: Path, root: Path) -> list[Entry]:
         raise DatasetError(f"{file}: cannot be read as JSON annotations ({failure})") from failure
     if not isinstance(table, dict):
         raise DatasetError(f"{file}: expected an object with one entry per sequence, got {type(table).__name__}")
+    if not table:
+        raise DatasetError(f"{file}: has no sequences; make it again, or remove it")
     sharing = Counter(_image_folder(root, entry) for entry in table.values())
     return [
         Entry(name, partial(_sequence, file, root, name, entry, sharing[_image_folder(root, entry)] == 1))
@@ -82,6 +84,8 @@ def _sequence(file: Path, root: Path, name: str, entry: dict[str, Any], alone: b
     names, boxes = entry["img_names"], entry["gt_rect"]
     if not names or not boxes or not all(isinstance(image, str) for image in names):
         raise DatasetError(f"{file}: {name}: expected a file name and a region for each frame, got none")
+    if not all(isinstance(box, list) for box in boxes):
+        raise DatasetError(f"{file}: {name}: gt_rect: expected a list of numbers for each frame")
     try:
         uniform = len({len(box) for box in boxes}) == 1
         truth = Regions.from_array(boxes) if uniform else Regions.from_rows(boxes)

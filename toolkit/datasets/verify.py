@@ -18,16 +18,12 @@ from toolkit.datasets import Found
 from toolkit.datasets.lasot import TEST_SPLIT
 from toolkit.datasets.otb import SUBSETS
 from toolkit.errors import DatasetError
-from toolkit.sequence import Frames, Sequence
+from toolkit.sequence import Frames, Sequence, is_cut_off
 
 Size = tuple[int, int]
 
 LISTS = {("lasot", "test"): TEST_SPLIT} | {("otb", name): names for name, names in SUBSETS.items()}
 """By reader and subset, the sequences of a benchmark, where they are known by name."""
-
-END_MARKS = {".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".png": b"IEND"}
-"""What is near the end of a complete file; OpenCV decodes a cut JPEG to a picture that is partly gray."""
-END_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -128,7 +124,7 @@ def check_image(path: Path, decode: bool = True) -> tuple[str, Size | None]:
         return f"cannot be read ({failure.strerror or failure})", None
     if not data:
         return "is empty (0 bytes)", None
-    if END_MARKS.get(path.suffix.lower(), b"") not in data[-END_BYTES:] and _is_what_it_says(path, data):
+    if is_cut_off(path, data):
         return "is cut off", None
     try:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
@@ -137,12 +133,6 @@ def check_image(path: Path, decode: bool = True) -> tuple[str, Size | None]:
     if image is None:
         return "cannot be decoded as an image", None
     return "", (image.shape[1], image.shape[0])
-
-
-def _is_what_it_says(path: Path, data: bytes) -> bool:
-    """Say whether the content begins like the format in the name; the decoder does not ask for the name."""
-    start = b"\x89PNG" if path.suffix.lower() == ".png" else b"\xff\xd8"
-    return data.startswith(start)
 
 
 def _read_all(found: Found, result: Inspection) -> list[Sequence]:
