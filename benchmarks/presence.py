@@ -242,7 +242,7 @@ def measure(
         video: The sequence.
         other: Another one, for the scene after the cut; None for no cuts.
         every: Frames from case to case.
-        absent: Frames without the target, if as many and 10 more follow; 10 otherwise.
+        absent: Frames without the target before it comes back; where a sequence is too short, it does not.
         frames: How many to look at; None for all.
         show: Called with name, frame (from 0) and pictures: the frame as it is, then each way.
     """
@@ -269,18 +269,18 @@ def measure(
         if not on_target[index]:
             off_target += 1
             continue
-        end = first + absent + WITHIN
-        comes_back = end <= len(truth) and bool(visible[index:end].all())
-        gone = range(first, first + (absent if comes_back else WITHIN))
-        back = range(gone.stop, end if comes_back else gone.stop)
-        films = without_target(video, other, truth, gone)
-        afterwards = [video.frame(number) for number in back]
-        said = continued(tracker, states[index], [film + afterwards for film in films.values()])
-        for way, told in {"kept": predictions[first : back.stop], **dict(zip(films, said, strict=True))}.items():
-            cases[way].append(answers(told[:WITHIN]))
-            if comes_back:
-                overlap = iou_xywh(np.asarray(told[-1].bbox)[None], truth[back.stop - 1 : back.stop])[0]
-                returns[way].append(bool(overlap >= FOUND))
+        films = without_target(video, other, truth, range(first, first + WITHIN))
+        said = continued(tracker, states[index], list(films.values()))
+        for way, told in {"kept": predictions[first : first + WITHIN], **dict(zip(films, said, strict=True))}.items():
+            cases[way].append(answers(told))
+        last = first + absent + WITHIN - 1
+        if last < len(truth) and visible[index : last + 1].all():
+            afterwards = [video.frame(number) for number in range(first + absent, last + 1)]
+            long = without_target(video, other, truth, range(first, first + absent))
+            said = continued(tracker, states[index], [film + afterwards for film in long.values()])
+            boxes = {"kept": found[last], **{way: told[-1].bbox for way, told in zip(long, said, strict=True)}}
+            for way, box in boxes.items():
+                returns[way].append(bool(iou_xywh(box[None], truth[last : last + 1])[0] >= FOUND))
         if show:
             show(video.name, first, [video.frame(first), *(film[0] for film in films.values())])
     seen = visible & (np.arange(len(truth)) > 0)

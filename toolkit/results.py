@@ -98,7 +98,10 @@ def read_regions(path: Path, frames: int | None = None) -> Regions:
         ResultError: missing, of another length, or a line that is no region.
     """
     rows = read_rows(path)
-    _check_length(path, len(rows), frames, "regions")
+    try:
+        _check_length(path, len(rows), frames, "regions")
+    except ResultError as failure:
+        raise ResultError(f"{failure}; if tools/test.py made it, remove it, and the same run makes it anew") from None
     try:
         return Regions.from_rows(rows)
     except RegionError:
@@ -309,5 +312,4 @@ def _shown(line: str) -> str:
 def _check_length(path: Path, found: int, frames: int | None, what: str, error: type[Exception] = ResultError) -> None:
     if frames is not None and found != frames:
         where = f" (the file ends after line {found})" if found < frames else f" (line {frames + 1} is too many)"
-        advice = "; remove the file, and tools/test.py writes it anew" if error is ResultError else ""
-        raise error(f"{path}: {found} {what}, the sequence has {frames} frames{where}{advice}")
+        raise error(f"{path}: {found} {what}, the sequence has {frames} frames{where}")

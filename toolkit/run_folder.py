@@ -42,7 +42,7 @@ class RunFolder:
         self._advice = advice
 
     def replaces(self, *, overwrite: bool = False) -> bool:
-        """Return whether to open the folder removes results of other settings; changes nothing.
+        """Return whether to open the folder removes results of other settings; removes none.
 
         Args:
             overwrite: they may be removed; else they are an error.
@@ -50,12 +50,12 @@ class RunFolder:
         Raises:
             ResultError: the folder holds results of other settings, or files that are not known to be of these.
         """
-        problem = self._difference(self._read())
-        if problem and not overwrite:
-            raise ResultError(f"{self.folder} holds results of another configuration ({problem}); {self._advice}")
-        return bool(problem)
+        if not self.folder.is_dir():
+            return False
+        with self._locked():
+            return self._replaces(self._read(), overwrite)
 
-    def open(self, protocol: str, videos: Series[str] | None, *, overwrite: bool = False) -> int:
+    def open(self, protocol: str, videos: Series[str] | None, *, overwrite: bool = False) -> bool:
         """Begin or continue a run.
 
         Args:
@@ -64,16 +64,15 @@ class RunFolder:
             overwrite: remove results of other settings; else they are an error.
 
         Returns:
-            How many sequences' results were removed.
+            Whether there were any.
 
         Raises:
             ResultError: as `replaces`.
         """
-        removed = 0
         with self._locked():
             record = self._read()
-            if self.replaces(overwrite=overwrite):
-                removed = sum(len(run["sequences"]) for run in record.get("protocols", {}).values())
+            replaces = self._replaces(record, overwrite)
+            if replaces:
                 _empty(self.folder)
                 record = {}
             about = {name: value for name, value in record.items() if name not in self._settings} or self._about
@@ -84,7 +83,7 @@ class RunFolder:
             else:
                 run["videos"] = sorted({*run["videos"], *videos})
             self._write(runs, about)  # versions and commit stay those of the results that are there
-        return removed
+        return replaces
 
     def finished(self, protocol: str, sequence: str, repetitions: int) -> bool:
         """Return whether all result files of a sequence are there."""
@@ -151,11 +150,16 @@ class RunFolder:
         record = head | self._settings | {**about, **head} | {"protocols": runs}
         write_atomic(self.folder / RECORD, json.dumps(record, indent=1) + "\n")
 
+    def _replaces(self, record: Mapping[str, Any], overwrite: bool) -> bool:
+        problem = self._difference(record)
+        if problem and not overwrite:
+            raise ResultError(f"{self.folder} holds results of another configuration ({problem}); {self._advice}")
+        return bool(problem)
+
     def _difference(self, record: Mapping[str, Any]) -> str:
         """Say in what the settings differ from those in run.json; empty if in nothing."""
         if not record:
-            paths = self.folder.iterdir() if self.folder.is_dir() else ()
-            strays = [path.name for path in paths if not path.name.startswith(".")]
+            strays = [path.name for path in self.folder.iterdir() if not path.name.startswith(".")]
             return f"files without {RECORD}: {', '.join(sorted(strays)[:3])}" if strays else ""
         return difference({name: record.get(name) for name in self._settings}, self._settings)
 

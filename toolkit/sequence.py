@@ -19,21 +19,43 @@ from toolkit.regions import FloatArray, Regions
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 IMAGE_FOLDERS = ("img", "color")
 """What the folder of the images may be called within a sequence's own."""
-_END_MARKS = {".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".png": b"IEND"}
-_END_BYTES = 1024
-"""How near to the end of a complete file its mark is."""
 
 
-def is_cut_off(path: Path, data: bytes) -> bool:
-    """Say whether an image file is incomplete: OpenCV decodes a cut JPEG to a picture that is partly gray.
+def read_image(path: Path) -> tuple[NDArray[np.uint8] | None, str]:
+    """Read an image file.
 
-    Args:
-        path: its name.
-        data: its content; one of another format than the name says is left to the decoder.
+    Returns:
+        The image (H, W, 3) BGR, and an empty text; or None, and what is wrong with the file.
     """
-    suffix = path.suffix.lower()
-    start = b"\x89PNG" if suffix == ".png" else b"\xff\xd8"
-    return _END_MARKS.get(suffix, b"") not in data[-_END_BYTES:] and data.startswith(start)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None, "no such file"
+    except OSError as failure:
+        return None, f"cannot be read ({failure.strerror or failure})"
+    if not data:
+        return None, "is empty (0 bytes)"
+    if _is_cut_off(data):
+        return None, "is cut off"
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # such as a size beyond all bounds
+        image = None
+    return (None, "cannot be decoded as an image") if image is None else (np.asarray(image, dtype=np.uint8), "")
+
+
+def _is_cut_off(data: bytes) -> bool:
+    """Say whether an image is incomplete: OpenCV decodes a cut JPEG to a picture that is partly gray.
+
+    What follows the end is allowed: some programs fill up to whole blocks, or append something of theirs.
+    """
+    if data.startswith(b"\x89PNG"):
+        return data.rfind(b"IEND") < 0
+    if data.startswith(b"\xff\xd8"):
+        # The end of the image, not that of a small one in its head: the last scan begins before it.
+        end = data.rfind(b"\xff\xd9")
+        return end < 0 or (end < len(data) - 1024 and end < data.rfind(b"\xff\xda"))
+    return False
 
 
 class Frames:
@@ -148,18 +170,10 @@ class Sequence:
             DatasetError: the file is missing, cut off, or cannot be decoded.
         """
         path = self._image(index)
-        image = None
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            problem = "no such file"
-        else:
-            problem = "is cut off" if is_cut_off(path, data) else "cannot be decoded as an image"
-            if data and problem != "is cut off":
-                image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image, problem = read_image(path)
         if image is None:
             raise DatasetError(f"{path}: {problem} (frame {index + 1} of {self.name})")
-        return np.asarray(image, dtype=np.uint8)
+        return image
 
     def mask(self, index: int) -> Mask:
         """Read the target's mask in a frame, counted from 0, as (H, W) bool.

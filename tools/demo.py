@@ -16,6 +16,7 @@ if not __package__:  # run as a file: the packages lie beside tools/, installed 
 import pysot
 from pysot import demo
 from pysot.config.cli import add_config_arguments, at_least_one, cfg_from_args, split_overrides
+from pysot.run_record import find_model
 from pysot.utils import InputError, PysotError
 from pysot.zoo import DEFAULT_MODEL, get_entry
 
@@ -147,12 +148,20 @@ def choose_model(args: argparse.Namespace) -> Callable[[], Any]:
     strays, _ = split_overrides(args.opts)
     if strays:
         raise InputError(f"{' '.join(strays)}: no configuration key; a pattern of images needs quotes")
-    if args.snapshot:
-        return partial(pysot.load_tracker, cfg=cfg_from_args(args), snapshot=args.snapshot, device=args.device)
-    name = args.model or args.config or DEFAULT_MODEL
-    if args.opts:  # a mistake in them shows before the video is opened
+    # A mistake in the configuration shows before the video is opened; weights are fetched after that.
+    if args.config:
+        cfg_from_args(args)
+        return partial(load_configured, args)
+    name = args.model or DEFAULT_MODEL
+    if args.opts:
         cfg_from_args(args, get_entry(name).config)
     return partial(pysot.load_tracker, name, overrides=args.opts, device=args.device)
+
+
+def load_configured(args: argparse.Namespace) -> Any:
+    """Return the tracker of a configuration with the given weights, or the public ones."""
+    model = find_model(args.config, args.snapshot, args.opts)
+    return pysot.load_tracker(cfg=model.cfg, snapshot=model.snapshot, device=args.device)
 
 
 def width(text: str) -> int:

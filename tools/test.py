@@ -144,11 +144,14 @@ def test(args: argparse.Namespace, argv: list[str]) -> int:
         seed(0)
         return choice.load()
 
-    # A tracker that cannot be made leaves no trace, and removes nothing.
-    if any(task.folder.replaces(overwrite=args.overwrite) or task.unfinished() for task in tasks):
+    # What is refused leaves no trace and removes nothing: neither on another benchmark, nor by a tracker that cannot
+    # be made.
+    replaced = [task.folder.replaces(overwrite=args.overwrite) for task in tasks]
+    if not is_worker and (any(replaced) or any(task.unfinished() for task in tasks)):
         (choice.try_out if starts_workers else tracker)()
     for task in tasks:
-        begin(task, args)
+        if task.folder.open(task.protocol, args.video or None, overwrite=args.overwrite):
+            print(f"note: {task.folder.folder}: results of another configuration were removed", file=sys.stderr)
     if starts_workers:
         announce(tasks, args)
         program = ["-m", "pysot", "test"] if __package__ == "pysot.tools" else [str(Path(__file__).resolve())]
@@ -185,7 +188,7 @@ class Choice:
         settings: what results depend on, beside the seed.
         about: what else to note.
         load: makes it.
-        try_out: makes it in memory of the machine alone, to see that it can be made.
+        try_out: sees whether it can be made, before others do it; the user's own may do anything, and is not made.
     """
 
     name: str
@@ -228,7 +231,7 @@ def own_tracker(name: str) -> Choice:
         return cast(protocols.Tracker, made)
 
     settings = {"configuration": {"tracker": name}, "source_sha256": sha256(Path(str(module.__file__)))}
-    return Choice(factory_name, settings, {}, make, make)
+    return Choice(factory_name, settings, {}, make, lambda: None)
 
 
 # One benchmark.
@@ -250,16 +253,6 @@ def prepare(dataset: Dataset, choice: Choice, args: argparse.Namespace) -> Task:
     )
     repetitions = args.repetitions or protocols.PROTOCOLS[protocol].repetitions
     return Task(dataset, protocol, folder, repetitions, launch.launch_name())
-
-
-def begin(task: Task, args: argparse.Namespace) -> None:
-    """Open the folder of results, and say if others had to go for that."""
-    removed = task.folder.open(task.protocol, args.video or None, overwrite=args.overwrite)
-    if removed:
-        print(
-            f"note: {task.folder.folder}: results of another configuration, of {removed} sequences, were removed",
-            file=sys.stderr,
-        )
 
 
 def watch(task: Task, args: argparse.Namespace) -> Watcher:

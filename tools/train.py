@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted: before the first step, nothing to save", file=sys.stderr)
+        print("interrupted between the steps: checkpoints that were saved are complete", file=sys.stderr)
         return 130
 
 

@@ -219,7 +219,8 @@ class Job:
             sequences=len(self.split.tuning),
             seed=args.seed,
         )
-        self._task(DEFAULT_SETTING, self.defaults).folder.replaces()  # said before hours of trials, not after
+        # Results of another checkpoint, from an earlier study: said before hours of trials, not after.
+        self._task(DEFAULT_SETTING, self.defaults).folder.replaces()
         write_atomic(self.folder / "split.json", self.split.to_json())
 
     def announce(self) -> None:
@@ -255,14 +256,19 @@ class Job:
             task = self._task(name, values)
             task.folder.open(task.protocol, self.split.sides())
             left = len(task.unfinished())
+
+            def advance(task: Task = task, left: int = left) -> None:
+                bar.update(left - len(task.unfinished()) - bar.n)  # whoever did it
+
             with tqdm(total=left, desc=name, unit="sequence", disable=hidden or not left, dynamic_ncols=True) as bar:
                 outcome = run(
                     task,
                     functools.cache(partial(self.tracker, values)),
                     partial(reseed, self.args.seed),
                     USER_ERRORS,
-                    Watcher(finished=lambda sequence, runs, bar=bar: bar.update()),  # type: ignore[misc]
+                    Watcher(finished=lambda sequence, runs: advance()),
                 )
+                advance()
             for sequence, reason in outcome.failures.items():
                 raise InputError(f"{self.dataset.benchmark.name} {sequence}: {reason}")
             task.folder.tidy(task.protocol, self.split.sides(), task.repetitions)

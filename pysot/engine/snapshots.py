@@ -123,16 +123,16 @@ def read_training_state(path: Path) -> TrainingState:
     Raises:
         CheckpointError: The file cannot be read, or is not one of these: those of PySOT hold no state to go on
             from but the weights; use TRAIN.PRETRAINED for them.
-        FileNotFoundError: No such file.
+        OSError: No such file, or one that may not be read.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
+    except OSError:
         raise
     except Exception as error:  # a damaged file can make the reader fail in any way
         raise CheckpointError(
-            f"{path}: not a readable training checkpoint ({type(error).__name__}): damaged, or not from here; remove "
-            "it to go on from the one before by --resume auto, or start anew with TRAIN.PRETRAINED and a best.pth"
+            f"{path}: not a readable training checkpoint ({type(error).__name__}): if it is damaged, "
+            "remove it, and --resume auto goes on from the one before; or start anew from best.pth (TRAIN.PRETRAINED)"
         ) from error
     missing = [part for part in _PARTS if not isinstance(content, Mapping) or part not in content]
     if missing:

@@ -75,17 +75,24 @@ def test_aliases_of_the_video_flag(here, tool, loaded, flag):
 @pytest.mark.parametrize("config_flag", ["--config", "--cfg"])
 def test_pysot_command_line_gives_configuration_and_checkpoint(here, tool, loaded, config_flag):
     Path("mine.yaml").write_text("TRACK:\n  LR: 0.2\n")
+    Path("model.pth").touch()
     argv = [config_flag, "mine.yaml", "--snapshot", "model.pth", "--video_name", "clip.avi", "--device", "cpu"]
     assert tool.main([*argv, "TRACK.PENALTY_K", "0.3"]) == 0
     ((args, kwargs),) = loaded
     assert args == ()
     assert (kwargs["cfg"].TRACK.LR, kwargs["cfg"].TRACK.PENALTY_K) == (0.2, 0.3)
-    assert (kwargs["snapshot"], kwargs["device"]) == ("model.pth", "cpu")
+    assert (kwargs["snapshot"], kwargs["device"]) == (Path("model.pth"), "cpu")
 
 
-@pytest.mark.parametrize("option", ["--model", "--config"])
-def test_model_of_the_zoo_by_name_with_another_setting(here, tool, loaded, option):
-    assert tool.main(["--video", "clip.avi", option, "siamrpn_alex_dwxcorr", "TRACK.LR", "0.4"]) == 0
+def test_configuration_with_public_weights_needs_no_checkpoint(here, tool, loaded):
+    assert tool.main(["--video", "clip.avi", "--config", "siamrpn_nano", "TRACK.LR", "0.4"]) == 0
+    ((_, kwargs),) = loaded
+    assert kwargs["cfg"].TRACK.LR == 0.4
+    assert kwargs["snapshot"].name == "siamrpn_nano.safetensors"
+
+
+def test_model_of_the_zoo_by_name_with_another_setting(here, tool, loaded):
+    assert tool.main(["--video", "clip.avi", "--model", "siamrpn_alex_dwxcorr", "TRACK.LR", "0.4"]) == 0
     assert loaded == [(("siamrpn_alex_dwxcorr",), {"device": "auto", "overrides": ["TRACK.LR", "0.4"]})]
 
 
@@ -225,6 +232,9 @@ def test_error_in_the_tracker_keeps_its_traceback_and_leaves_no_files(here, tool
             ["--video", "clip.avi", "--model", "siamfc_alex", "--config", "siamfc_alex"],
             "expected it alone, or --config",
         ),
+        (["--video", "clip.avi", "--config", "siamfc_alex"], "--cfg siamfc_alex needs --snapshot FILE"),
+        (["--video", "clip.avi", "--config", "siamfc_alex", "--snapshot", "m.pth"], "--snapshot m.pth: no such file"),
+        (["--video", "clip.avi", "--config", "c.yaml"], "c.yaml"),
         (["--video", "clip.avi", "TRACK.LRR", "0.4"], "TRACK.LRR"),
         (["--video", "a.png", "b.png"], "b.png: no configuration key; a pattern of images needs quotes"),
         (["--video", "clip.avi", "--config", "no.yaml", "--snapshot", "m.pth"], "no.yaml"),

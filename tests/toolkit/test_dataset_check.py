@@ -86,7 +86,7 @@ class TestVerify:
         blank, bare = (tmp_path / "mine" / name / "groundtruth_rect.txt" for name in ("blank", "bare"))
         blank.write_text("\n")
         bare.unlink()
-        expected = "expected the target's x, y, w, h in each frame, a line each"
+        expected = "expected the target's x, y, w, h in each frame, a line each, or no such folder"
         assert {problem.sequence: problem.message for problem in inspected(tmp_path / "mine").problems} == {
             "blank": f"{blank}: is empty; {expected}",
             "bare": f"{bare}: no such file; {expected}",

@@ -14,6 +14,7 @@ from toolkit.datasets.uav import PART_STARTS
 from toolkit.errors import DatasetError
 from toolkit.evaluate import FAMILIES
 from toolkit.results import LAYOUTS
+from toolkit.sequence import read_image
 
 
 def put(path, text=""):
@@ -285,3 +286,31 @@ def test_missing_and_broken_images(tmp_path):
         sequence.frame(1)
     with pytest.raises(DatasetError, match="a: no image for frame 3 in"):
         sequence.frame(2)
+    (tmp_path / "mine/a/img/2.jpg").unlink()
+    (tmp_path / "mine/a/img/2.jpg").mkdir()
+    with pytest.raises(DatasetError, match=r"2.jpg: cannot be read \(.*\) \(frame 2 of a\)"):
+        sequence.frame(1)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_images_that_are_cut_off_and_such_that_are_followed_by_something(tmp_path, suffix):
+    file = tmp_path / f"whole{suffix}"
+    noise = np.random.default_rng(0).integers(0, 255, (80, 100, 3), np.uint8)
+    cv2.imwrite(str(file), noise)
+    whole = file.read_bytes()
+    expected = cv2.imread(str(file))
+    for more in (b"", b"\0" * 5000, b"something of a camera's"):
+        file.write_bytes(whole + more)
+        image, problem = read_image(file)
+        np.testing.assert_array_equal(image, expected)
+        assert problem == ""
+    small = cv2.imencode(".jpg", noise[:8, :8])[1].tobytes()
+    for cut in (whole[:-20], whole[: len(whole) // 2], whole[: len(whole) // 2] + b"\0" * 5000):
+        file.write_bytes(cut)
+        assert read_image(file) == (None, "is cut off")
+    if suffix == ".jpg":  # a whole small picture in the head does not make the rest whole
+        head = whole[:2] + b"\xff\xe1" + (len(small) + 2).to_bytes(2, "big") + small
+        file.write_bytes(head + whole[2:])
+        assert read_image(file)[1] == ""
+        file.write_bytes(head + whole[2:-3000])
+        assert read_image(file) == (None, "is cut off")

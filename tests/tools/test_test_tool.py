@@ -222,7 +222,16 @@ def test_results_of_another_configuration_are_refused_unless_overwritten(made, c
     assert run(*words, tracker="Static") == 0
     assert set(contents("results/OTB100/mine")) == {"cat.txt", ".run.lock"}
     assert Path("results/OTB100/mine/cat.txt").read_text() == "20.5,30.5,20.0,20.0\n" * 12
-    assert "results of another configuration, of 3 sequences, were removed" in capsys.readouterr().err
+    assert "note: results/OTB100/mine: results of another configuration were removed" in capsys.readouterr().err
+
+
+def test_nothing_is_removed_on_one_benchmark_where_another_is_refused(made, capsys):
+    assert run("--dataset", made("UAV123"), made("OTB100"), "--tracker-name", "mine") == 0
+    before = contents("results")
+    Path("results/UAV123/mine/run.json").write_text("{")
+    assert run("--dataset", "OTB100", "UAV123", "--tracker-name", "mine", "--overwrite", "--seed", 3) == 2
+    assert "UAV123/mine/run.json: cannot be read as JSON" in capsys.readouterr().err
+    assert contents("results") == before
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -258,6 +267,8 @@ def test_files_of_unknown_origin_are_refused(made, capsys):
     Path("results/OTB100/Oracle/ant.txt").write_text("1,2,3,4\n")
     assert run("--dataset", "OTB100") == 2
     assert "files without run.json: ant.txt" in capsys.readouterr().err
+    assert run("--dataset", "OTB100", "--overwrite") == 0
+    assert "results of another configuration were removed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", ".."])

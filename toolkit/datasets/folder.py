@@ -41,7 +41,9 @@ def _targets(folder: Path) -> list[Entry]:
 
 def _refuse(file: Path) -> Sequence:
     what = "is empty" if file.exists() else "no such file"
-    raise DatasetError(f"{file}: {what}; expected the target's x, y, w, h in each frame, a line each")
+    raise DatasetError(
+        f"{file}: {what}; expected the target's x, y, w, h in each frame, a line each, or no such folder"
+    )
 
 
 def _sequence(name: str, folder: Path, file: Path, alone: bool) -> Sequence:

@@ -31,7 +31,7 @@ def entries(file: Path, root: Path) -> list[Entry]:
     """Find all sequences of a JSON file, whose image names are relative to ``root``.
 
     Raises:
-        DatasetError: no JSON, or not one object per sequence.
+        DatasetError: no JSON, not one object per sequence, or no sequence at all.
     """
     try:
         table = json.loads(file.read_text(encoding="utf-8"))

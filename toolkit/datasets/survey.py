@@ -8,7 +8,7 @@ from pathlib import Path
 from toolkit.benchmarks import BENCHMARKS
 from toolkit.datasets import GENERATORS, find_dataset
 from toolkit.errors import DatasetError
-from toolkit.sequence import Sequence
+from toolkit.sequence import IMAGE_FOLDERS, Sequence
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def survey(dataset_root: Path) -> tuple[list[Installed], list[str]]:
             benchmark = BENCHMARKS.get(name)
             if benchmark is not None and benchmark.folder and not (dataset_root / name).is_dir():
                 missing.append(name)  # the folder is there for another benchmark that shares it
-            elif benchmark is not None or any((dataset_root / name).rglob("groundtruth*.txt")):
+            elif benchmark is not None or _is_meant(dataset_root / name):
                 installed.append(Installed(name, fault=str(failure)))
     return installed, missing
 
@@ -61,6 +61,12 @@ def _is_there(name: str, dataset_root: Path) -> bool:
     if benchmark.folder:
         places.append(dataset_root / benchmark.folder)
     return any(place.exists() for place in places)
+
+
+def _is_meant(folder: Path) -> bool:
+    """Say whether an own folder that cannot be read is meant as a dataset, and not something else."""
+    signs = ("groundtruth*.txt", f"{folder.name}.json", *IMAGE_FOLDERS)
+    return any(next(folder.rglob(sign), None) is not None for sign in signs)
 
 
 def _own_folders(dataset_root: Path) -> list[str]:

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -18,7 +17,7 @@ from toolkit.datasets import Found
 from toolkit.datasets.lasot import TEST_SPLIT
 from toolkit.datasets.otb import SUBSETS
 from toolkit.errors import DatasetError
-from toolkit.sequence import Frames, Sequence, is_cut_off
+from toolkit.sequence import Frames, Sequence, read_image
 
 Size = tuple[int, int]
 
@@ -114,25 +113,12 @@ def check_image(path: Path, decode: bool = True) -> tuple[str, Size | None]:
     Returns:
         What is wrong with it, empty if nothing is; its width and height, None if it was not decoded.
     """
-    try:
-        if not decode:
-            return ("is empty (0 bytes)" if path.stat().st_size == 0 else ""), None
-        data = path.read_bytes()
-    except FileNotFoundError:
+    if not path.exists():
         return "is missing", None
-    except OSError as failure:
-        return f"cannot be read ({failure.strerror or failure})", None
-    if not data:
-        return "is empty (0 bytes)", None
-    if is_cut_off(path, data):
-        return "is cut off", None
-    try:
-        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        image = None
-    if image is None:
-        return "cannot be decoded as an image", None
-    return "", (image.shape[1], image.shape[0])
+    if not decode:
+        return ("is empty (0 bytes)" if path.stat().st_size == 0 else ""), None
+    image, problem = read_image(path)
+    return problem, None if image is None else (image.shape[1], image.shape[0])
 
 
 def _read_all(found: Found, result: Inspection) -> list[Sequence]:
