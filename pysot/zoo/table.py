@@ -109,8 +109,8 @@ _TABLE = (
         kind="tracker",
         config="siamrpn_nano",
         sources=(LocalFile("weights/siamrpn_nano.safetensors"),),
-        sha256="9eea750e45ed600b9818874d48eff984046e06b285d4b853ab26d659232803e1",
-        size_bytes=1_694_272,
+        sha256="2bee3272fbe44e4b85e97be933c1a6f7f47f7affc4ea5b6ba1c2a877e77df9ad",
+        size_bytes=1_694_408,
         licence="Apache-2.0",
         note=(
             "Trained by this project; docs/default_model.md has procedure, data and measurements, "
