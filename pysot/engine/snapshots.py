@@ -123,11 +123,12 @@ def read_training_state(path: Path) -> TrainingState:
     Raises:
         CheckpointError: The file cannot be read, or is not one of these: those of PySOT hold no state to go on
             from but the weights; use TRAIN.PRETRAINED for them.
-        OSError: No such file, or one that may not be read.
+        FileNotFoundError: No such file.
+        PermissionError: It may not be read.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
+    except (FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # a damaged file can make the reader fail in any way
         raise CheckpointError(

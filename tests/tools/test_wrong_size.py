@@ -140,6 +140,7 @@ def test_nothing_to_look_at_is_told(capsys):
     assert "nothing to look at; lower --every 9999" in capsys.readouterr().err
 
 
-def test_trackers_that_answer_without_boxes_are_refused(capsys):
-    assert wrong_size.main(["--config", "siamfc_alex", "--snapshot", "none.pth"]) == 2
+def test_trackers_that_answer_without_boxes_are_refused(tmp_path, capsys):
+    (tmp_path / "none.pth").touch()
+    assert wrong_size.main(["--config", "siamfc_alex", "--snapshot", str(tmp_path / "none.pth")]) == 2
     assert "SiamFCTracker tries a few sizes" in capsys.readouterr().err
