@@ -113,10 +113,14 @@ def check_image(path: Path, decode: bool = True) -> tuple[str, Size | None]:
     Returns:
         What is wrong with it, empty if nothing is; its width and height, None if it was not decoded.
     """
-    if not path.exists():
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
         return "is missing", None
+    except OSError as failure:
+        return f"cannot be read ({failure.strerror or failure})", None
     if not decode:
-        return ("is empty (0 bytes)" if path.stat().st_size == 0 else ""), None
+        return ("is empty (0 bytes)" if size == 0 else ""), None
     image, problem = read_image(path)
     return problem, None if image is None else (image.shape[1], image.shape[0])
 
