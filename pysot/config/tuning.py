@@ -51,7 +51,7 @@ _READS = {
 _UNSUITED = {
     "TRACK.BASE_SIZE": "is given by the network",
     "TRACK.MASK_OUTPUT_SIZE": "is given by the network",
-    "TRACK.LOST_SCORE": "marks predictions, and changes none",
+    "TRACK.LOST_SCORE": "says what counts as lost, not where the target is",
     **dict.fromkeys(("ANCHOR", "BACKBONE", "ADJUST", "RPN", "MASK", "REFINE"), "is what the network was trained with"),
     **dict.fromkeys(("TRAIN", "DATASET"), "is read by training alone"),
 }

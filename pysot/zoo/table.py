@@ -109,8 +109,8 @@ _TABLE = (
         kind="tracker",
         config="siamrpn_nano",
         sources=(LocalFile("weights/siamrpn_nano.safetensors"),),
-        sha256="2bee3272fbe44e4b85e97be933c1a6f7f47f7affc4ea5b6ba1c2a877e77df9ad",
-        size_bytes=1_694_408,
+        sha256="b2143cc2a6bbe269e0a84780e79fbd06b24e6a641912797a7bb80d5b111da5d2",
+        size_bytes=1_456_828,
         licence="Apache-2.0",
         note=(
             "Trained by this project; docs/default_model.md has procedure, data and measurements, "

@@ -72,7 +72,7 @@ def test_ranges(words, expected):
         ("RPN.KWARGS.hidden 32 64", "RPN is what the network was trained with"),
         ("ANCHOR.STRIDE 8 16", "ANCHOR is what the network was trained with"),
         ("TRACK.BASE_SIZE 0 8", "TRACK.BASE_SIZE is given by the network"),
-        ("TRACK.LOST_SCORE 0.1 0.9", "TRACK.LOST_SCORE marks predictions, and changes none"),
+        ("TRACK.LOST_SCORE 0.1 0.9", "TRACK.LOST_SCORE says what counts as lost"),
         ("TRACK.SIAMFC.SCALE_LR 0.1 1", "SiamRPNTracker, as it is configured, does not read TRACK.SIAMFC.SCALE_LR"),
         ("TRACK.DISTRACTOR.TOP_K 8 32", "SiamRPNTracker, as it is configured, does not read TRACK.DISTRACTOR.TOP_K"),
         ("TRACK.LR 0.2 1.6", "TRACK.LR: expected above 0 and at most 1, got 1.6"),

@@ -18,15 +18,15 @@ def network():
 
 
 def test_it_is_small_and_keeps_stride_8(network):
-    # The head's two levels are the outputs of torchvision's features.10 and features.13; looks are compared before.
-    assert network.backbone.out_channels == (32, 64, 96)
-    assert network.head_levels == 2
-    assert network.backbone.strides == (8, 8, 8)
+    # The head's level is the output of torchvision's features.13; looks are compared in that of features.6.
+    assert network.backbone.out_channels == (32, 96)
+    assert network.head_levels == 1
+    assert network.backbone.strides == (8, 8)
     assert not hasattr(network.backbone, "layer6")
     assert 2 * sum(tensor.numel() for tensor in network.state_dict().values()) < 2e6  # bytes in half precision
     with torch.inference_mode():
         template = network.encode_template(images(1, 127))
-        assert [tuple(kernel.shape) for kernel in template.kernels] == [(1, 96, 5, 5)] * 4
+        assert [tuple(kernel.shape) for kernel in template.kernels] == [(1, 96, 5, 5)] * 2
         output = network(template, images(1, 255))
     shapes = [tuple(values.shape) for values in (output.cls, output.loc, *output.quality)]
     assert shapes == [(1, 2, 25, 25), (1, 4, 25, 25), (1, 1, 25, 25)]

@@ -58,7 +58,7 @@ def test_it_says_that_the_target_is_gone(repo_root):
 @pytest.mark.shared
 @pytest.mark.slow
 def test_success_on_four_sequences_of_otb(shared, tmp_path):
-    """Four sequences that nothing was trained on, and no setting was chosen on."""
+    """Four sequences that nothing was trained on."""
     from toolkit.datasets import load_dataset
     from toolkit.evaluate import evaluate
     from toolkit.runner import narrowed
