@@ -18,7 +18,7 @@ It is *found again* if the box overlaps the true one by half or more (IoU) in th
 the highest with which fewer than 5 % of the frames in view are lost. It is chosen on one half of the sequences and
 checked on the other, or chosen on another benchmark. Trackers that search ever farther for a lost target have two
 thresholds and a memory: of those the numbers are given as they are, as are those of finding again. With TRACK.LIKENESS,
-`lost` decides what is learned of the target's looks, so that a run with another threshold differs a little from its row.
+`lost` decides what is learned of the target's looks, so a run with another threshold differs a little from its row.
 
     python benchmarks/presence.py                                      # the default model on the built-in benchmark
     python benchmarks/presence.py --config siammask_r50_l3 --dataset OTB100 --picture presence.png
