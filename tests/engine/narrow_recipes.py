@@ -44,10 +44,14 @@ def narrow(name: str) -> list[Any]:
         small += ["MASK.KWARGS.in_channels", 8, "MASK.KWARGS.hidden", 32]
         return [*small, "TRAIN.SEARCH_SIZE", 143, "TRAIN.OUTPUT_SIZE", 11]
     if cfg.ADJUST.ADJUST:
-        small = ["BACKBONE.TYPE", "mobilenetv2", "BACKBONE.KWARGS", {"used_layers": [3, 5, 7], "width_mult": 0.25}]
-        small += ["BACKBONE.TRAIN_LAYERS", ["layer3", "layer4", "layer5", "layer6", "layer7"]]
-        small += ["ADJUST.KWARGS.in_channels", [8, 24, 80], "ADJUST.KWARGS.out_channels", [16, 16, 16]]
-        small += ["RPN.KWARGS.in_channels", [16, 16, 16], "RPN.LEVELS", 0]
+        one = cfg.RPN.LEVELS == 1
+        layers, channels = ([3, 5], [24]) if one else ([3, 5, 7], [8, 24, 80])
+        trained = [f"layer{stage}" for stage in range(3, layers[-1] + 1)]
+        widths = [16] * len(channels)
+        small = ["BACKBONE.TYPE", "mobilenetv2", "BACKBONE.KWARGS", {"used_layers": layers, "width_mult": 0.25}]
+        small += ["BACKBONE.TRAIN_LAYERS", trained, "RPN.LEVELS", int(one)]
+        small += ["ADJUST.KWARGS.in_channels", channels, "ADJUST.KWARGS.out_channels", widths]
+        small += ["RPN.KWARGS.in_channels", 16 if one else widths]
         return [*small, "TRAIN.SEARCH_SIZE", 159, "TRAIN.OUTPUT_SIZE", 13]
     small = ["BACKBONE.TYPE", "alexnet", "BACKBONE.KWARGS.width_mult", 0.1]
     small += ["TRAIN.SEARCH_SIZE", 159, "TRAIN.OUTPUT_SIZE", 5, "TRAIN.BASE_SIZE", 0]
